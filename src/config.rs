@@ -1,0 +1,253 @@
+//! Settings: one clap tree, every value also a `WAITLESS_*` variable.
+//!
+//! The doc comments below are the `--help` text; `.env.sample` and the table in docs/OPERATIONS.md are held
+//! equal to this file by a test. Parsing stays pure: nothing here opens a file or a socket.
+//!
+//! Invariant: a secret never appears in `Debug` output, help text or an error message.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// Shortest accepted `WAITLESS_SECRET`, in characters.
+pub const SECRET_LEN_MIN: usize = 32;
+
+/// What `serve`, `dev` and `migrate` read from flags and environment.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Settings {
+    /// Address and port to listen on
+    #[arg(long, env = "WAITLESS_LISTEN", default_value = "127.0.0.1:8080", global = true)]
+    pub listen: SocketAddr,
+    /// Base URL that guests see in links and QR codes, also the allowed Origin (default: the listen address)
+    #[arg(long, env = "WAITLESS_PUBLIC_URL", global = true)]
+    pub public_url: Option<Url>,
+    /// Data folder of `waitless dev`: private Redis, PostgreSQL and pid files
+    #[arg(long, env = "WAITLESS_DATA", default_value = ".waitless", global = true)]
+    pub data: PathBuf,
+    /// Redis to use, e.g. redis://user:password@host:6379
+    #[arg(long, env = "WAITLESS_REDIS_URL", hide_env_values = true, global = true)]
+    pub redis_url: Option<Secret>,
+    /// PostgreSQL to use, e.g. postgres://user:password@host/database
+    #[arg(long, env = "WAITLESS_DATABASE_URL", hide_env_values = true, global = true)]
+    pub database_url: Option<Secret>,
+    /// Signing key for sessions, door codes and hashes, at least 32 characters; the same on every server
+    #[arg(long, env = "WAITLESS_SECRET", hide_env_values = true, global = true)]
+    pub secret: Option<Secret>,
+    /// Further origins whose pages may open WebSockets and send commands, separated by commas
+    #[arg(long, env = "WAITLESS_ORIGINS", value_delimiter = ',', global = true)]
+    pub origins: Vec<Url>,
+    /// Proxies (addresses or networks, separated by commas) whose X-Forwarded-For is believed
+    #[arg(long, env = "WAITLESS_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether this server also runs the background worker
+    #[arg(long, env = "WAITLESS_WORKER", default_value = "on", global = true)]
+    pub worker: Switch,
+    /// Rate, room, address and connection limits; switch off for load tests only
+    #[arg(long, env = "WAITLESS_LIMITS", default_value = "on", global = true)]
+    pub limits: Switch,
+    /// Log filter, as in `info,waitless=debug`; add `,format=text` for people
+    #[arg(long, env = "WAITLESS_LOG", default_value = "info", global = true)]
+    pub log: String,
+    /// How long a stopping server spreads its good-byes over, in milliseconds
+    #[arg(long, env = "WAITLESS_DRAIN_MS", default_value_t = 5_000, global = true)]
+    pub drain_ms: u64,
+}
+
+/// `on` or `off`.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Enabled.
+    On,
+    /// Disabled.
+    Off,
+}
+
+impl Switch {
+    /// True for `on`.
+    #[must_use]
+    pub fn is_on(self) -> bool {
+        self == Self::On
+    }
+}
+
+/// A setting that must not be printed.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// The value itself, for the one place that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self(value.into())
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(value.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+/// Everything a server needs, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to bind; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Base of every link; without a trailing slash in [`Config::link`].
+    pub public_url: Url,
+    /// Redis URL.
+    pub redis_url: Secret,
+    /// PostgreSQL URL.
+    pub database_url: Secret,
+    /// Signing key.
+    pub secret: Secret,
+    /// Allowed further origins, as `scheme://host[:port]`.
+    pub origins: Vec<Url>,
+    /// Proxies to believe.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Run the worker in this process.
+    pub worker: bool,
+    /// Enforce limits.
+    pub limits: bool,
+    /// Spread of the drain.
+    pub drain: Duration,
+    /// First part of every Redis key: `wl`, or something of its own for each test.
+    pub namespace: String,
+    /// Started by `waitless dev`: demo accounts are allowed.
+    pub dev: bool,
+}
+
+impl Config {
+    /// Checks the settings of `serve`.
+    ///
+    /// # Errors
+    /// Every problem found, one sentence each.
+    pub fn from_settings(settings: &Settings) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut required = |value: &Option<Secret>, name: &str| {
+            let value = value.clone().filter(|secret| !secret.expose().is_empty());
+            if value.is_none() {
+                problems.push(format!("WAITLESS_{name} is not set; `waitless dev` needs none, `serve` does"));
+            }
+            value.unwrap_or_else(|| Secret::from(String::new()))
+        };
+        let redis_url = required(&settings.redis_url, "REDIS_URL");
+        let database_url = required(&settings.database_url, "DATABASE_URL");
+        let secret = required(&settings.secret, "SECRET");
+        let secret_len = secret.expose().chars().count();
+        if secret_len > 0 && secret_len < SECRET_LEN_MIN {
+            problems.push(format!("WAITLESS_SECRET has {secret_len} characters, at least {SECRET_LEN_MIN} are needed"));
+        }
+        if !redis_url.expose().is_empty() && !is_url(redis_url.expose(), &["redis", "rediss", "redis+unix", "unix"]) {
+            problems.push("WAITLESS_REDIS_URL is not a redis:// URL".to_owned());
+        }
+        if !database_url.expose().is_empty() && !is_url(database_url.expose(), &["postgres", "postgresql"]) {
+            problems.push("WAITLESS_DATABASE_URL is not a postgres:// URL".to_owned());
+        }
+        let public_url = settings.public_url.clone().unwrap_or_else(|| default_public_url(settings.listen));
+        for (name, url) in std::iter::once(("WAITLESS_PUBLIC_URL", &public_url))
+            .chain(settings.origins.iter().map(|origin| ("WAITLESS_ORIGINS", origin)))
+        {
+            if !matches!(url.scheme(), "http" | "https") {
+                problems.push(format!("{name}: {url} is not an http or https URL"));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            listen: settings.listen,
+            public_url,
+            redis_url,
+            database_url,
+            secret,
+            origins: settings.origins.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            worker: settings.worker.is_on(),
+            limits: settings.limits.is_on(),
+            drain: Duration::from_millis(settings.drain_ms),
+            namespace: "wl".to_owned(),
+            dev: false,
+        })
+    }
+
+    /// An absolute link for guests: `path` starts with `/`.
+    #[must_use]
+    pub fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
+    }
+}
+
+/// The address guests can use when nothing else is said: an unspecified host becomes the loopback.
+#[must_use]
+pub fn default_public_url(listen: SocketAddr) -> Url {
+    let host = match listen.ip() {
+        ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        ip => ip.to_string(),
+    };
+    Url::parse(&format!("http://{host}:{}", listen.port())).expect("Invariant: an address and a port make a URL")
+}
+
+fn is_url(value: &str, schemes: &[&str]) -> bool {
+    Url::parse(value).is_ok_and(|url| schemes.contains(&url.scheme()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    fn config(arguments: &[&str]) -> Result<Config, Vec<String>> {
+        Config::from_settings(&Cli::parse_from([&["waitless"], arguments].concat()).settings)
+    }
+
+    #[test]
+    fn every_missing_setting_is_named_at_once() {
+        let problems = config(&["--secret", "short"]).expect_err("nothing is set");
+        let all = problems.join("\n");
+        assert!(all.contains("WAITLESS_REDIS_URL") && all.contains("WAITLESS_DATABASE_URL"), "{all}");
+        assert!(all.contains("WAITLESS_SECRET has 5 characters"), "{all}");
+        assert!(!all.contains("short"), "a secret is never printed: {all}");
+    }
+
+    #[test]
+    fn links_default_to_the_listen_address() {
+        assert_eq!(default_public_url(([0, 0, 0, 0], 81).into()).as_str(), "http://127.0.0.1:81/");
+        let config = config(&[
+            "--listen",
+            "127.0.0.2:9000",
+            "--redis-url",
+            "redis://127.0.0.1",
+            "--database-url",
+            "postgres://x/y",
+            "--secret",
+            "0123456789abcdef0123456789abcdef",
+        ])
+        .expect("complete");
+        assert_eq!(config.link("/t/1"), "http://127.0.0.2:9000/t/1");
+        assert!(format!("{config:?}").contains("[redacted]"));
+    }
+}

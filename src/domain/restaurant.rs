@@ -1,0 +1,112 @@
+//! A restaurant's live state apart from its tickets, as the scripts keep it and as events carry it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{LineId, Millis, RestaurantId};
+
+/// Whether guests may take a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenState {
+    /// Numbers are given.
+    #[default]
+    Open,
+    /// No waiting: come in.
+    Direct,
+    /// No numbers for a while.
+    Paused,
+    /// No numbers; the line is kept.
+    Closed,
+}
+
+/// What staff want everybody to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Announcement {
+    /// The text, never empty.
+    pub text: String,
+    /// When it disappears; null stays.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub until: Option<Millis>,
+    /// When it was said.
+    #[schema(value_type = i64)]
+    pub at: Millis,
+}
+
+/// The restaurant itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RestaurantRecord {
+    /// Never changes.
+    pub id: RestaurantId,
+    /// The name in paths.
+    pub slug: String,
+    /// Shown.
+    pub name: String,
+    /// IANA name, `Asia/Seoul`.
+    pub time_zone: String,
+    /// ISO 4217, `KRW`.
+    pub currency: String,
+    /// Whether guests may take a number.
+    pub state: OpenState,
+    /// When the state becomes open again.
+    #[serde(default)]
+    pub until: Option<Millis>,
+    /// Why, in staff's words.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Read by everybody.
+    #[serde(default)]
+    pub announcement: Option<Announcement>,
+    /// Business day, `2026-11-22`.
+    pub day: String,
+    /// When the next business day starts.
+    pub day_ends_at: Millis,
+}
+
+/// A number that was called, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NumberAt {
+    /// `A017`.
+    pub number: String,
+    /// When.
+    #[schema(value_type = i64)]
+    pub at: Millis,
+}
+
+/// A line of the restaurant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LineRecord {
+    /// Its letter.
+    pub line: LineId,
+    /// Shown.
+    pub name: String,
+    /// Whether guests may take a number of this line.
+    pub state: OpenState,
+    /// When the state becomes open again.
+    #[serde(default)]
+    pub until: Option<Millis>,
+    /// Why, in staff's words.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Tickets given out on this business day.
+    #[serde(default)]
+    pub today: u32,
+    /// The last number given, counted from 1.
+    #[serde(default)]
+    pub last_number: u32,
+    /// The newest ten calls, newest first.
+    #[serde(default)]
+    pub recent: Vec<NumberAt>,
+}
+
+/// Something to order. What is left of it is stock, kept apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MenuItem {
+    /// Id, a string.
+    pub id: String,
+    /// Shown.
+    pub name: String,
+    /// Price of one unit in the currency's minor unit.
+    pub price: i64,
+}
