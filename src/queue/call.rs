@@ -3,11 +3,7 @@
 use redis::Value;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    Queue, QueueError, connect,
-    keys::Partition,
-    script::Script,
-};
+use super::{Queue, QueueError, connect, keys::Partition, script::Script};
 use crate::domain::{
     Actor, Channel, Command, Done, Edit, Join, Millis, NewState, Rejection, RestaurantId, Stamp, Ticket,
     event::PaceRecord,
@@ -222,18 +218,12 @@ fn encode(command: &Command) -> (&'static str, Arguments) {
             ("check_in", arguments.text("ticket", ticket.as_str()).flag("present", *present))
         }
         Command::Edit { ticket, edit } => ("edit", encode_edit(arguments.text("ticket", ticket.as_str()), edit)),
-        Command::Announce { text, until } => {
-            ("announce", arguments.text("text", text).optional("until_at", *until))
-        }
+        Command::Announce { text, until } => ("announce", arguments.text("text", text).optional("until_at", *until)),
         Command::RestaurantSet(state) => ("restaurant_set", encode_state(arguments, state)),
-        Command::LineSet { line, state } => {
-            ("line_set", encode_state(arguments.text("line", line.to_string()), state))
-        }
+        Command::LineSet { line, state } => ("line_set", encode_state(arguments.text("line", line.to_string()), state)),
         Command::PolicySet(policy) => ("policy_set", arguments.packed("policy", policy)),
         Command::StockSet { item, left } => ("stock_set", arguments.text("item", item).optional("left", *left)),
-        Command::StockAdjust { item, by } => {
-            ("stock_adjust", arguments.text("item", item).text("by", by.to_string()))
-        }
+        Command::StockAdjust { item, by } => ("stock_adjust", arguments.text("item", item).text("by", by.to_string())),
     }
 }
 

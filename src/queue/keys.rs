@@ -10,20 +10,36 @@ pub const PARTITIONS: u16 = 96;
 
 /// A hash tag per partition. Tag `p` lies in the middle of the `p`-th of 96 equal parts of the 16,384 slots.
 const TAGS: [&str; PARTITIONS as usize] = [
-    "1la", "nbd", "ggj", "83p", "o4m", "f1c", "9a9", "3el", "2iz", "870", "23e", "nx3",
-    "ya4", "bgq", "6a7", "46e", "c1x", "7s6", "hgd", "7ia", "6ew", "a8u", "c58", "7wv",
-    "19k", "n7n", "280", "0ob", "06", "3n9", "943", "30f", "ni", "ear", "4v", "3jy",
-    "55f", "bvs", "6p5", "4co", "cdr", "7b4", "h2n", "7xc", "6tu", "idg", "6jb", "7ft",
-    "fdw", "1cj", "8fd", "j7", "05c", "19u", "3jg", "9n2", "eal", "nw", "m2k", "d7e",
-    "bhz", "5og", "4cq", "k7k", "49n", "55x", "7fj", "hho", "4g1", "60c", "asv", "518",
-    "fuu", "1rh", "83n", "ggt", "8iq", "9eg", "fq5", "d8p", "e4f", "2id", "8m1", "dbo",
-    "byx", "092l", "4rs", "cky", "4ld", "qh2", "7wh", "hym", "4v3", "6ei", "abt", "5d2",
+    "1la", "nbd", "ggj", "83p", "o4m", "f1c", "9a9", "3el", "2iz", "870", "23e", "nx3", "ya4", "bgq", "6a7", "46e",
+    "c1x", "7s6", "hgd", "7ia", "6ew", "a8u", "c58", "7wv", "19k", "n7n", "280", "0ob", "06", "3n9", "943", "30f",
+    "ni", "ear", "4v", "3jy", "55f", "bvs", "6p5", "4co", "cdr", "7b4", "h2n", "7xc", "6tu", "idg", "6jb", "7ft",
+    "fdw", "1cj", "8fd", "j7", "05c", "19u", "3jg", "9n2", "eal", "nw", "m2k", "d7e", "bhz", "5og", "4cq", "k7k",
+    "49n", "55x", "7fj", "hho", "4g1", "60c", "asv", "518", "fuu", "1rh", "83n", "ggt", "8iq", "9eg", "fq5", "d8p",
+    "e4f", "2id", "8m1", "dbo", "byx", "092l", "4rs", "cky", "4ld", "qh2", "7wh", "hym", "4v3", "6ei", "abt", "5d2",
 ];
 
 /// Names of the keys a script declares, in their order.
 pub const NAMES: [&str; 20] = [
-    "meta", "tickets", "order", "heads", "codes", "called", "seated", "missed", "ended", "days", "stock", "guard", "pace",
-    "idem", "idem_until", "events", "revs", "deadlines", "src", "channel",
+    "meta",
+    "tickets",
+    "order",
+    "heads",
+    "codes",
+    "called",
+    "seated",
+    "missed",
+    "ended",
+    "days",
+    "stock",
+    "guard",
+    "pace",
+    "idem",
+    "idem_until",
+    "events",
+    "revs",
+    "deadlines",
+    "src",
+    "channel",
 ];
 
 /// How many of them belong to the restaurant; the others belong to its partition, but for the channel.
@@ -143,7 +159,10 @@ mod tests {
     /// CRC-16/XMODEM, as Redis Cluster specifies it for slots.
     fn slot(tag: &str) -> u32 {
         let crc = tag.bytes().fold(0_u16, |crc, byte| {
-            (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 })
+            (0..8).fold(
+                crc ^ (u16::from(byte) << 8),
+                |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 },
+            )
         });
         u32::from(crc) % 16_384
     }

@@ -21,16 +21,16 @@ use std::sync::{
 
 use redis::aio::ConnectionManager;
 
-use self::{
-    keys::{Keys, Partition},
-    script::{Script, Scripts},
-};
 pub use self::{
     call::{CallContext, Idempotency, Outcome},
     connect::QueueError,
     live::{Heard, Live},
     snapshot::Opening,
     timers::{Deadline, Due, RollStep},
+};
+use self::{
+    keys::{Keys, Partition},
+    script::{Script, Scripts},
 };
 
 /// The live queue of every restaurant in one Redis. Cheap to clone.

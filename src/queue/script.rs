@@ -22,15 +22,47 @@ macro_rules! lua_files {
 
 /// Shared parts.
 pub const LIBRARY: &[LuaFile] = lua_files![
-    "lib/keys", "lib/call", "lib/state", "lib/menu", "lib/order", "lib/deadline", "lib/ticket", "lib/stock",
-    "lib/overtake", "lib/pace",
+    "lib/keys",
+    "lib/call",
+    "lib/state",
+    "lib/menu",
+    "lib/order",
+    "lib/deadline",
+    "lib/ticket",
+    "lib/stock",
+    "lib/overtake",
+    "lib/pace",
 ];
 
 /// Operations, one file each.
 pub const OPERATIONS: &[LuaFile] = lua_files![
-    "load", "join", "call_next", "call", "recall", "put_back", "delay", "seat", "complete", "cancel", "no_show",
-    "restore", "rejoin", "undo", "check_in", "edit", "announce", "restaurant_set", "line_set", "policy_set",
-    "stock_set", "stock_adjust", "find", "due", "expire", "roll_day", "snapshot",
+    "load",
+    "join",
+    "call_next",
+    "call",
+    "recall",
+    "put_back",
+    "delay",
+    "seat",
+    "complete",
+    "cancel",
+    "no_show",
+    "restore",
+    "rejoin",
+    "undo",
+    "check_in",
+    "edit",
+    "announce",
+    "restaurant_set",
+    "line_set",
+    "policy_set",
+    "stock_set",
+    "stock_adjust",
+    "find",
+    "due",
+    "expire",
+    "roll_day",
+    "snapshot",
 ];
 
 /// Put before a script in tests: a key that is not declared fails, as it would on the wrong node of a cluster.

@@ -32,11 +32,7 @@ impl Queue {
     ///
     /// # Errors
     /// [`Rejection::AlreadyLoaded`] when it is there; else as [`Queue::run`].
-    pub async fn load(
-        &self,
-        opening: &Opening,
-        now: Option<Millis>,
-    ) -> Result<Result<Outcome, Rejection>, QueueError> {
+    pub async fn load(&self, opening: &Opening, now: Option<Millis>) -> Result<Result<Outcome, Rejection>, QueueError> {
         let lines: Vec<LineRecord> = opening
             .lines
             .iter()
@@ -131,9 +127,10 @@ impl Queue {
             }
             let values: Vec<Option<i64>> = self.query(&command).await?;
             let epoch = values.first().copied().flatten();
-            let stamps = indexes.into_iter().zip(values.into_iter().skip(1)).map(move |(index, rev)| {
-                (index, epoch.zip(rev).map(|(epoch, rev)| Stamp { epoch, rev }))
-            });
+            let stamps = indexes
+                .into_iter()
+                .zip(values.into_iter().skip(1))
+                .map(move |(index, rev)| (index, epoch.zip(rev).map(|(epoch, rev)| Stamp { epoch, rev })));
             Ok::<_, QueueError>(stamps)
         });
         let mut stamps = vec![None; restaurants.len()];
