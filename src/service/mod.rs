@@ -1,1 +1,3 @@
-//! Being built.
+//! Use cases that combine queue, database and hub.
+
+pub mod business_day;
