@@ -47,8 +47,7 @@ pub async fn run(queue: Queue, stop: CancellationToken) {
                 look_at(&queue, partition, log_max, checks_days)
             })
             .buffer_unordered(CONCURRENCY)
-            .filter_map(async |looked| looked.err())
-            .next()
+            .fold(None, |failed, looked| async move { failed.or(looked.err()) })
             .await;
         // An outage is one line when it begins and one when it ends, not one a second.
         match failed {
