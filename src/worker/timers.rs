@@ -50,7 +50,7 @@ pub async fn run(queue: Queue, stop: CancellationToken) {
             .fold(None, |failed, looked| async move { failed.or(looked.err()) })
             .await;
         // An outage is one line when it begins and one when it ends, not one a second.
-        match failed {
+        match &failed {
             Some(error) if !failing => tracing::warn!(%error, "timers cannot look"),
             None if failing => tracing::info!("timers look again"),
             _ => {}
