@@ -314,7 +314,7 @@ fn check_calls(events: &[Value]) -> usize {
                 assert!(called.insert(ticket), "a ticket is called twice without recall, put_back or undo between");
                 calls += 1;
             }
-            "ticket.put_back" | "ticket.undone" | "ticket.recalled" => drop(called.remove(ticket)),
+            "ticket.put_back" | "ticket.undone" | "ticket.recalled" | "ticket.restored" => drop(called.remove(ticket)),
             _ => {}
         }
     }
