@@ -1,5 +1,8 @@
 //! Accounts and what they may do where.
 
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+
 use super::{
     Db, DbError,
     error::violates,
@@ -22,7 +25,8 @@ impl std::fmt::Display for AccountId {
 }
 
 /// What somebody may be at a restaurant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RestaurantRole {
     /// Works the line.
     Staff,
@@ -105,11 +109,7 @@ pub struct Grants {
 ///
 /// # Errors
 /// [`CreateError::EmailTaken`], or when PostgreSQL fails.
-pub async fn create(
-    db: &Db,
-    account: NewAccount<'_>,
-    session: NewSession<'_>,
-) -> Result<AccountId, CreateError> {
+pub async fn create(db: &Db, account: NewAccount<'_>, session: NewSession<'_>) -> Result<AccountId, CreateError> {
     let inserting = async {
         let mut transaction = db.pool.begin().await?;
         let id = sqlx::query_scalar!(
@@ -133,6 +133,36 @@ pub async fn create(
     })
 }
 
+/// Creates an account without a session, or gives the one of this e-mail address this name, password and admin flag.
+/// For operators and the demo; nothing that a client sends leads here.
+///
+/// # Errors
+/// When PostgreSQL fails.
+pub async fn put(db: &Db, account: NewAccount<'_>, is_admin: bool) -> Result<AccountId, DbError> {
+    let query = sqlx::query_scalar!(
+        "INSERT INTO accounts (email, name, password_hash, is_admin) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (email) DO UPDATE
+         SET name = excluded.name, password_hash = excluded.password_hash, is_admin = excluded.is_admin
+         RETURNING id",
+        account.email,
+        account.name,
+        account.password_hash,
+        is_admin
+    );
+    Ok(AccountId(to_u64(db.bounded(query.fetch_one(&db.pool)).await?)))
+}
+
+/// Whether one of these e-mail addresses, which are lower-case, has an account.
+///
+/// # Errors
+/// When PostgreSQL does not answer.
+pub async fn any_exists(db: &Db, emails: &[&str]) -> Result<bool, DbError> {
+    let emails: Vec<String> = emails.iter().map(|email| (*email).to_owned()).collect();
+    let query =
+        sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM accounts WHERE email = ANY ($1)) AS "any!""#, &emails);
+    db.bounded(query.fetch_one(&db.pool)).await
+}
+
 /// The account of this e-mail address, which is lower-case.
 ///
 /// # Errors
@@ -148,6 +178,15 @@ pub async fn by_email(db: &Db, email: &str) -> Result<Option<Credentials>, DbErr
 /// # Errors
 /// When PostgreSQL does not answer.
 pub async fn grants(db: &Db, account: AccountId) -> Result<Option<Grants>, DbError> {
+    db.bounded(async {
+        let mut connection = db.pool.acquire().await?;
+        grants_on(&mut connection, account).await
+    })
+    .await
+}
+
+/// [`grants`] inside the caller's transaction.
+pub(super) async fn grants_on(connection: &mut PgConnection, account: AccountId) -> Result<Option<Grants>, DbError> {
     let query = sqlx::query!(
         r#"
         SELECT name, is_admin,
@@ -159,7 +198,7 @@ pub async fn grants(db: &Db, account: AccountId) -> Result<Option<Grants>, DbErr
         "#,
         to_i64(account.0)
     );
-    let Some(row) = db.bounded(query.fetch_optional(&db.pool)).await? else { return Ok(None) };
+    let Some(row) = query.fetch_optional(connection).await? else { return Ok(None) };
     let roles = row.restaurants.into_iter().zip(row.roles).map(|(restaurant, role)| {
         let role = role.parse().map_err(|error| DbError::unreadable("role", error))?;
         Ok((RestaurantId(to_u64(restaurant)), role))

@@ -96,14 +96,10 @@ impl Db {
 /// When PostgreSQL cannot be reached, a migration fails, or one that was applied has been edited since.
 pub async fn migrate(url: &Secret) -> Result<(), DbError> {
     // A migration may take its time, so no statement timeout here.
-    let connecting = parse(url)?;
-    let mut connection = match tokio::time::timeout(CALL_TIMEOUT, connecting.connect()).await {
-        Ok(connected) => connected?,
-        Err(_) => return Err(DbError::TimedOut),
-    };
-    MIGRATOR.run(&mut connection).await?;
-    connection.close().await?;
-    Ok(())
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(CALL_TIMEOUT).connect_lazy_with(parse(url)?);
+    let migrated = MIGRATOR.run(&pool).await;
+    pool.close().await;
+    Ok(migrated?)
 }
 
 fn parse(url: &Secret) -> Result<PgConnectOptions, DbError> {

@@ -31,12 +31,7 @@ pub async fn get(db: &Db, id: RestaurantId) -> Result<Option<VersionedPolicy>, D
 ///
 /// # Errors
 /// When PostgreSQL does not answer.
-pub async fn replace(
-    db: &Db,
-    id: RestaurantId,
-    version: i64,
-    policy: &Policy,
-) -> Result<Option<i64>, DbError> {
+pub async fn replace(db: &Db, id: RestaurantId, version: i64, policy: &Policy) -> Result<Option<i64>, DbError> {
     let query = sqlx::query_scalar!(
         "UPDATE restaurants SET policy = $3, version = version + 1 WHERE id = $1 AND version = $2 RETURNING version",
         to_i64(id.0),

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::{Db, DbError, accounts::AccountId, to_i64, to_u64};
+use super::{
+    Db, DbError,
+    accounts::{AccountId, Grants, grants_on},
+    to_i64, to_u64,
+};
 use crate::domain::Millis;
 
 /// A session's id. Not a secret: it names a session in tokens and among revocations.
@@ -34,14 +38,14 @@ pub struct NewSession<'a> {
 }
 
 /// What became of a refresh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rotation {
     /// The token was the current one; the new one is now.
     Rotated {
         /// Whose session.
         account: AccountId,
-        /// When the session ends without another refresh.
-        expires_at: Millis,
+        /// What the account may do now.
+        grants: Grants,
     },
     /// The token had been used before: somebody has a copy. The session is revoked now.
     Reused,
@@ -96,23 +100,25 @@ pub async fn rotate(
     lifetime: Duration,
 ) -> Result<Rotation, DbError> {
     let rotating = async {
-        let rotated = sqlx::query!(
-            r#"
-            UPDATE sessions
-            SET refresh_hash = $3, renewed_at = now(), expires_at = now() + make_interval(secs => $4)
-            WHERE id = $1 AND refresh_hash = $2 AND revoked_at IS NULL AND expires_at > now()
-            RETURNING account_id, (extract(epoch FROM expires_at) * 1000)::bigint AS "expires_at!"
-            "#,
+        // One transaction: a token is not used up unless all that its successor needs was read.
+        let mut transaction = db.pool.begin().await?;
+        let rotated = sqlx::query_scalar!(
+            "UPDATE sessions
+             SET refresh_hash = $3, renewed_at = now(), expires_at = now() + make_interval(secs => $4)
+             WHERE id = $1 AND refresh_hash = $2 AND revoked_at IS NULL AND expires_at > now()
+             RETURNING account_id",
             to_i64(session.0),
             presented.as_slice(),
             next.as_slice(),
             lifetime.as_secs_f64()
         )
-        .fetch_optional(&db.pool)
+        .fetch_optional(&mut *transaction)
         .await?;
-        if let Some(row) = rotated {
-            let account = AccountId(to_u64(row.account_id));
-            return Ok(Rotation::Rotated { account, expires_at: row.expires_at });
+        if let Some(account) = rotated {
+            let account = AccountId(to_u64(account));
+            let grants = grants_on(&mut transaction, account).await?.ok_or(sqlx::Error::RowNotFound)?;
+            transaction.commit().await?;
+            return Ok(Rotation::Rotated { account, grants });
         }
         let revoked = sqlx::query!(
             "UPDATE sessions SET revoked_at = now()
@@ -120,9 +126,10 @@ pub async fn rotate(
             to_i64(session.0),
             presented.as_slice()
         )
-        .execute(&db.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok::<_, sqlx::Error>(if revoked.rows_affected() > 0 { Rotation::Reused } else { Rotation::Ended })
+        transaction.commit().await?;
+        Ok::<_, DbError>(if revoked.rows_affected() > 0 { Rotation::Reused } else { Rotation::Ended })
     };
     db.bounded(rotating).await
 }
