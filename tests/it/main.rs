@@ -4,3 +4,5 @@
 mod db;
 mod harness;
 mod lua;
+
+mod dev;
