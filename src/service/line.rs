@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rand::RngExt as _;
+use url::Url;
 
 use super::{
     keys::{Guarded, Keys},
@@ -20,6 +21,9 @@ use crate::{
     },
     hub::{Hub, Room, source::SourceError},
     metrics::Metrics,
+    protocol::{
+        BoardFrame, OwnView, QueueFrame, TicketFrame, board_frame, eta_of_reply, join_url, queue_frame, ticket_frame,
+    },
     queue::{CallContext, Outcome, Queue, QueueError},
 };
 
@@ -92,6 +96,7 @@ pub struct Lines {
     keys: Keys,
     restaurants: Restaurants,
     metrics: Arc<Metrics>,
+    public_url: Url,
 }
 
 impl Lines {
@@ -104,8 +109,9 @@ impl Lines {
         keys: Keys,
         restaurants: Restaurants,
         metrics: Arc<Metrics>,
+        public_url: Url,
     ) -> Self {
-        Self { queue, hub, db, keys, restaurants, metrics }
+        Self { queue, hub, db, keys, restaurants, metrics, public_url }
     }
 
     /// Gives a party a number.
@@ -257,7 +263,7 @@ impl Lines {
     /// # Errors
     /// As [`Lines::room`].
     pub async fn read<T>(&self, restaurant: RestaurantId, look: impl FnOnce(&Replica) -> T) -> Result<T, LineError> {
-        Ok(self.room(restaurant).await?.read(look))
+        Ok(self.room(restaurant).await?.look(|replica, _| look(replica)))
     }
 
     /// Looks at a restaurant's live state once it has reached `stamp`, or after a short while as it is then.
@@ -273,15 +279,71 @@ impl Lines {
         let room = self.room(restaurant).await?;
         // Whether it has reached it is for `look` to see.
         let _ = tokio::time::timeout(ROOM_WAIT, room.reached(stamp)).await;
-        Ok(room.read(look))
+        Ok(room.look(|replica, _| look(replica)))
     }
 
-    /// A ticket that screens do not show any more.
+    /// The board.
     ///
     /// # Errors
-    /// [`LineError::NotFound`] when there is none of this id.
-    pub async fn ended_ticket(&self, id: &TicketId) -> Result<Ticket, LineError> {
-        self.queue.ticket(id).await?.ok_or(LineError::NotFound)
+    /// As [`Lines::room`].
+    pub async fn board(&self, restaurant: RestaurantId, with_door: bool) -> Result<BoardFrame, LineError> {
+        let door = with_door.then(|| self.door_code(restaurant));
+        let frame = |replica: &Replica, heading| {
+            board_frame(replica, heading, join_url(&self.public_url, &replica.restaurant().slug), door)
+        };
+        Ok(self.room(restaurant).await?.look(frame))
+    }
+
+    /// The queue.
+    ///
+    /// # Errors
+    /// As [`Lines::room`].
+    pub async fn queue(&self, restaurant: RestaurantId) -> Result<QueueFrame, LineError> {
+        Ok(self.room(restaurant).await?.look(queue_frame))
+    }
+
+    /// A ticket as its holder sees it, also one that screens do not show any more.
+    ///
+    /// # Errors
+    /// As [`Lines::room`], and [`LineError::NotFound`] when there is none of this id.
+    pub async fn ticket(&self, id: &TicketId) -> Result<TicketFrame, LineError> {
+        let room = self.room(id.restaurant()).await?;
+        let shown = |replica: &Replica, heading| Some(ticket_frame(replica, replica.ticket(id)?, heading));
+        if let Some(frame) = room.look(shown) {
+            return Ok(frame);
+        }
+        // Given a moment ago and not heard of here, or over.
+        let ticket = self.queue.ticket(id).await?.ok_or(LineError::NotFound)?;
+        Ok(room.look(|replica, heading| ticket_frame(replica, &ticket, heading)))
+    }
+
+    /// A ticket as its holder sees it after a command: from the room once it has heard of the command, else from the
+    /// command's reply.
+    ///
+    /// # Errors
+    /// As [`Lines::room`].
+    pub async fn ticket_after(
+        &self,
+        restaurant: RestaurantId,
+        outcome: &Outcome,
+        ticket: &Ticket,
+    ) -> Result<TicketFrame, LineError> {
+        let room = self.room(restaurant).await?;
+        // Whether it has heard is looked at below.
+        let _ = tokio::time::timeout(ROOM_WAIT, room.reached(outcome.stamp)).await;
+        Ok(room.look(|replica, heading| {
+            if replica.stamp() >= outcome.stamp
+                && let Some(known) = replica.ticket(&ticket.id)
+            {
+                return ticket_frame(replica, known, heading);
+            }
+            let mut frame = ticket_frame(replica, ticket, heading);
+            let stamp = replica.stamp().max(outcome.stamp);
+            let eta = eta_of_reply(outcome.done.ahead, outcome.done.pace.as_ref());
+            frame.own = OwnView::new(ticket, outcome.done.ahead, eta);
+            (frame.epoch, frame.rev, frame.at) = (stamp.epoch, stamp.rev, frame.at.max(outcome.at));
+            frame
+        }))
     }
 
     /// Makes sure that a ticket id names a restaurant: a client may have made it up.
