@@ -10,6 +10,7 @@ pub mod db;
 pub mod dev;
 pub mod domain;
 pub mod hub;
+pub mod listen;
 pub mod metrics;
 pub mod protocol;
 pub mod queue;

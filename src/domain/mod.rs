@@ -12,6 +12,7 @@
 //! The rules that change live state are the scripts in `lua/`; nothing here repeats them. What stands here is what
 //! both ends of a script need to name, and what can be derived from a snapshot: [`replica`], [`estimate`].
 
+pub mod command;
 pub mod estimate;
 pub mod event;
 pub mod ids;
@@ -21,6 +22,7 @@ pub mod replica;
 pub mod restaurant;
 pub mod ticket;
 
+pub use command::{CallReason, Command, Done, Edit, Join, NewState};
 pub use event::{Actor, Event, Role};
 pub use ids::{LineId, RestaurantId, TicketId};
 pub use policy::Policy;

@@ -154,8 +154,8 @@ impl Policy {
     pub fn day_starts_minutes(&self) -> Option<u32> {
         let (hours, minutes) = self.day_starts.split_once(':')?;
         let two_digits = |text: &str, below: u32| {
-            let value =
-                (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())??;
+            let value = (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| text.parse::<u32>().ok())??;
             (value < below).then_some(value)
         };
         Some(two_digits(hours, 24)? * 60 + two_digits(minutes, 60)?)

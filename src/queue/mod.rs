@@ -1,1 +1,106 @@
-//! Being built.
+//! The live queue: Redis holds the truth, one Lua script makes each change (`lua/README.md`, docs/RULES.md).
+//!
+//! Nothing here decides about tickets; it calls scripts, decodes their replies and listens to what they publish.
+//!
+//! Invariant: live state changes only inside a script.
+
+mod call;
+mod connect;
+pub mod keys;
+mod live;
+pub mod script;
+mod sessions;
+mod slugs;
+mod snapshot;
+mod timers;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use redis::aio::ConnectionManager;
+
+pub use self::{
+    call::{CallContext, Idempotency, Outcome},
+    connect::QueueError,
+    live::{Heard, Live, Sink},
+    snapshot::Opening,
+    timers::{Deadline, Due, RollStep},
+};
+use self::{
+    keys::{Keys, Partition},
+    script::{Script, Scripts},
+};
+
+/// The live queue of every restaurant in one Redis. Cheap to clone.
+#[derive(Clone)]
+pub struct Queue {
+    redis: ConnectionManager,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    scripts: Scripts,
+    keys: Keys,
+    /// The highest epoch seen of each partition: a Redis restored from an older copy must go beyond it.
+    epochs: Vec<AtomicI64>,
+}
+
+/// How to reach the live queue.
+#[derive(Clone, Debug)]
+pub struct QueueSettings {
+    /// First part of every key.
+    pub namespace: String,
+    /// Scripts refuse keys they did not declare; for tests.
+    pub guarded: bool,
+}
+
+impl Queue {
+    /// A queue on this Redis. Does not wait for it: calls fail until it answers, and reconnect by themselves.
+    ///
+    /// # Errors
+    /// When the URL is not one of Redis.
+    pub fn new(url: &str, settings: &QueueSettings) -> Result<Self, QueueError> {
+        Ok(Self {
+            redis: connect::commands(url)?,
+            shared: Arc::new(Shared {
+                scripts: script::load_all(settings.guarded),
+                keys: Keys::new(&settings.namespace),
+                epochs: Partition::all().map(|_| AtomicI64::new(0)).collect(),
+            }),
+        })
+    }
+
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    /// When it does not, in time.
+    pub async fn ping(&self) -> Result<(), QueueError> {
+        self.query(&redis::cmd("PING")).await
+    }
+
+    /// The keys it uses.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.shared.keys
+    }
+
+    fn script(&self, name: &str) -> &Script {
+        &self.shared.scripts[name]
+    }
+
+    fn epoch_seen(&self, partition: Partition) -> i64 {
+        self.shared.epochs[usize::from(partition.index())].load(Ordering::Relaxed)
+    }
+
+    fn note_epoch(&self, partition: Partition, epoch: i64) {
+        self.shared.epochs[usize::from(partition.index())].fetch_max(epoch, Ordering::Relaxed);
+    }
+
+    /// One plain command, with the deadline that every call has.
+    async fn query<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, QueueError> {
+        let mut redis = self.redis.clone();
+        connect::in_time(command.query_async(&mut redis)).await
+    }
+}

@@ -3,3 +3,6 @@
 
 mod db;
 mod harness;
+mod lua;
+
+mod dev;

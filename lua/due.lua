@@ -1,0 +1,30 @@
+#!lua flags=allow-oom
+-- due: the deadlines of a partition that have come, at most 100, oldest first; keeps the heartbeat by which an outage is
+-- known, and the event log short until the recorder does.
+-- KEYS: the fixed list (lib/keys) of any restaurant of the partition
+-- ARGV: log_max
+-- REPLY: due epoch now (deadline at)…
+-- EVENT: none
+-- COST: O(log n + 100)
+--@use keys call
+local log_max = arguments()
+
+-- An idle partition is only read: its timers cost no disk write.
+local OUTAGE_MS, BEAT_MS, SHIFTS_MAX = 10000, 2000, 10
+
+look_at_source()
+local beat = redis.call('HGET', K.src, 'heartbeat')
+if redis.call('EXISTS', K.deadlines) == 0 then
+  if beat then redis.call('HDEL', K.src, 'heartbeat') end
+else
+  if beat and now - beat > OUTAGE_MS then
+    local kept = redis.call('HGET', K.src, 'shifts')
+    local shifts = kept and cmsgpack.unpack(kept) or {}
+    table.insert(shifts, 1, { tonumber(beat), now })
+    shifts[SHIFTS_MAX + 1] = nil
+    redis.call('HSET', K.src, 'shifts', cmsgpack.pack(shifts))
+  end
+  if not beat or now - beat >= BEAT_MS then redis.call('HSET', K.src, 'heartbeat', now) end
+end
+if log_max ~= '' then redis.call('XTRIM', K.events, 'MAXLEN', '~', log_max) end
+return { 'due', epoch, now, unpack(redis.call('ZRANGEBYSCORE', K.deadlines, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 100)) }

@@ -1,0 +1,102 @@
+#!lua
+-- join: a party takes a number and the last place of a line.
+-- KEYS: the fixed list (lib/keys)
+-- ARGV: id, ref, code, line, adults, children, channel, present, guards, items, drop_sold_out, name, phone_last4, note, lang, eta
+-- REPLY: done ticket ahead pace – dropped | invalid restaurant_closed paused direct line_closed party_size remote_closed door_code already_waiting daily_full line_full remote_full sold_out
+-- EVENT: ticket.joined
+-- COST: O(log n) + items
+--@use keys call state menu order deadline ticket stock
+local id, ref, code, letter, adults, children, channel, present, guards, wanted, drop_sold_out, name, phone_last4,
+  note, lang, eta = arguments()
+
+-- The refusal of a restaurant's or line's state, if guests may not join in it.
+local function refused_by(state, closed)
+  if by_staff or state == 'open' then return end
+  return refuse(state == 'closed' and closed or state)
+end
+
+-- Looks up what is ordered: the items of the ticket, or a refusal.
+local function look_up_items()
+  local items = {}
+  for _, want in ipairs(wanted) do
+    local item, quantity = on_menu(want[1]), want[2]
+    if not item then return nil, invalid('items', 'not_found') end
+    items[#items + 1] = { item = item.id, name = item.name, price = item.price, quantity = quantity, held = 0, lost = 0 }
+  end
+  for _, item in ipairs(items) do
+    if item.quantity > policy().per_ticket_max then return nil, invalid('items', 'per_ticket_max') end
+  end
+  return items
+end
+
+local function remote_is_closed()
+  return not policy().remote or now < (restaurant().opened_at or 0) + policy().remote_opens_after_s * 1000
+end
+
+-- A room for everybody: no more than this share of the waiting may be elsewhere, but the first always may.
+local function remote_is_full()
+  local share = policy().remote_share_max
+  local remote = tonumber(redis.call('HGET', K.meta, 'away') or 0)
+  return share and remote > 0 and 100 * (remote + 1) > share * (redis.call('ZCARD', K.order) + 1)
+end
+
+-- Splits what is ordered into what can be had and the ids that are sold out.
+local function split_sold_out(items)
+  local kept, sold_out = {}, {}
+  for _, item in ipairs(items) do
+    local left = stock_left(item.item)
+    if left >= 0 and left < item.quantity then sold_out[#sold_out + 1] = item.item else kept[#kept + 1] = item end
+  end
+  return kept, sold_out
+end
+
+local function take_stock(items)
+  for _, item in ipairs(items) do
+    local left = stock_left(item.item)
+    if left >= 0 then
+      item.held = item.quantity
+      change_stock(item.item, left - item.quantity)
+    end
+  end
+end
+
+return perform(function()
+  adults, children, wanted = tonumber(adults), tonumber(children), cmsgpack.unpack(wanted)
+  local party, remote = adults + children, channel == 'remote'
+  local line = line_of(letter)
+  if not line then return invalid('line', 'not_found') end
+  local items, refusal = look_up_items()
+  refusal = refusal or refused_by(restaurant().state, 'restaurant_closed') or refused_by(line.state, 'line_closed')
+  if refusal then return refusal end
+  if not by_staff and (party < policy().party_min or party > policy().party_max) then return refuse('party_size') end
+  if remote and not by_staff and remote_is_closed() then return refuse('remote_closed') end
+  if not remote and policy().presence == 'code' and present ~= '1' then return refuse('door_code') end
+  local ticket = { id = id, guards = cmsgpack.unpack(guards) }
+  if not guards_free(ticket) then return refuse('already_waiting') end
+  local joined_today = tonumber(redis.call('HGET', K.meta, 'daily') or 0)
+  if policy().daily_max and joined_today >= policy().daily_max then return refuse('daily_full') end
+  local ahead = redis.call('ZLEXCOUNT', K.order, '[' .. letter .. '-', '(' .. letter .. '.')
+  if policy().capacity and ahead >= policy().capacity then return refuse('line_full') end
+  if remote and remote_is_full() then return refuse('remote_full') end
+  local kept, sold_out = split_sold_out(items)
+  if #sold_out > 0 and drop_sold_out ~= '1' then return refuse('sold_out', unpack(sold_out)) end
+
+  take_stock(kept)
+  redis.call('HINCRBY', K.meta, 'daily', 1)
+  line.last_number, line.today = line.last_number + 1, line.today + 1
+  change_line(line)
+  ticket.ref, ticket.code, ticket.line = ref, code, letter
+  ticket.number = string.format('%s%03d', letter, line.last_number)
+  ticket.order = next_order()
+  ticket.adults, ticket.children, ticket.channel, ticket.checked_in = adults, children, channel, not remote
+  ticket.name, ticket.phone_last4, ticket.note, ticket.lang = optional(name), optional(phone_last4), optional(note), optional(lang)
+  ticket.calls, ticket.delays, ticket.delays_left, ticket.overtaken = 0, 0, policy().delays, 0
+  ticket.joined_at, ticket.ahead_at_join = now, ahead
+  ticket.eta_at_join = optional(eta) and cmsgpack.unpack(eta)
+  ticket.items, ticket.notices = kept, {}
+  redis.call('HSET', K.codes, ticket.number, id .. ' 0')
+  redis.call('ZADD', K.days, day_number(restaurant().day), id)
+  enter(ticket, 'waiting')
+  happened('ticket.joined', { ticket = id, line = letter })
+  return done(ticket, nil, sold_out)
+end)

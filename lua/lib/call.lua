@@ -1,0 +1,78 @@
+-- call: who calls, Redis's clock and epoch, and how a call ends. The one place that spells ARGV.
+local restaurant_id, now_given, epoch_min, role, device, account, idem_key, idem_body, idem_ttl_ms =
+  unpack(ARGV, 1, 9)
+
+-- The script's own arguments, in the order of its ARGV header.
+local function arguments()
+  return unpack(ARGV, 10)
+end
+
+local function optional(text)
+  if text ~= '' then return text end
+end
+
+local by_staff = role == 'staff' or role == 'owner' or role == 'admin'
+local by_timer = role == 'timer'
+
+local now, epoch
+
+-- Reads the clock, which never runs backwards, and notices when Redis is another process than the last script
+-- found: from then on it is another epoch. `raise` makes a new epoch in any case.
+local function look_at_source(raise)
+  local time = redis.call('TIME')
+  local seconds = tonumber(time[1])
+  local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local seen = redis.call('HMGET', K.src, 'run_id', 'last')
+  now = tonumber(optional(now_given)) or seconds * 1000 + math.floor(tonumber(time[2]) / 1000)
+  now = math.max(now, tonumber(seen[2] or 0))
+  epoch = tonumber(redis.call('HGET', K.revs, 'epoch') or 0)
+  if raise or seen[1] ~= run_id then
+    epoch = math.max(epoch + 1, tonumber(epoch_min) + 1, seconds)
+    redis.call('HSET', K.revs, 'epoch', epoch)
+    redis.call('HSET', K.src, 'run_id', run_id, 'last', now)
+  end
+end
+
+local function refuse(code, ...)
+  return { 'refused', code, ... }
+end
+
+local function invalid(field, code)
+  return refuse('invalid', field, code)
+end
+
+-- Answers a command whose key was used before, or nothing.
+local function replay()
+  if idem_key == '' then return end
+  local kept = redis.call('HGET', K.idem, idem_key)
+  if not kept then return end
+  kept = cmsgpack.unpack(kept)
+  if kept.until_at <= now then return end
+  if kept.body ~= idem_body then return refuse('idempotency_mismatch') end
+  kept.reply[1] = 'replayed'
+  return kept.reply
+end
+
+-- Keeps an answer for a retry, and forgets a few that nobody will ask for any more.
+local function keep(reply)
+  local old = redis.call('ZRANGEBYSCORE', K.idem_until, '-inf', now, 'LIMIT', 0, 5)
+  if #old > 0 then
+    redis.call('HDEL', K.idem, unpack(old))
+    redis.call('ZREM', K.idem_until, unpack(old))
+  end
+  if idem_key == '' then return end
+  local until_at = now + tonumber(idem_ttl_ms)
+  redis.call('HSET', K.idem, idem_key, cmsgpack.pack({ until_at = until_at, body = idem_body, reply = reply }))
+  redis.call('ZADD', K.idem_until, until_at, idem_key)
+end
+
+-- Runs a command on a restaurant that is loaded.
+local function perform(run)
+  look_at_source()
+  if redis.call('HEXISTS', K.meta, 'restaurant') == 0 then return refuse('not_loaded') end
+  local reply = replay()
+  if reply then return reply end
+  reply = run()
+  if reply[1] == 'done' then keep(reply) end
+  return reply
+end

@@ -1,0 +1,114 @@
+-- state: reading and changing the restaurant's records. Changes are collected and written by `happened`, in one go,
+-- with the event that carries them.
+local policy_read
+local function policy()
+  policy_read = policy_read or cmsgpack.unpack(redis.call('HGET', K.meta, 'policy'))
+  return policy_read
+end
+
+local restaurant_read
+local function restaurant()
+  restaurant_read = restaurant_read or cmsgpack.unpack(redis.call('HGET', K.meta, 'restaurant'))
+  return restaurant_read
+end
+
+local lines_read = {}
+local function line_of(letter)
+  if not lines_read[letter] then
+    local packed = redis.call('HGET', K.meta, 'line:' .. letter)
+    lines_read[letter] = packed and cmsgpack.unpack(packed)
+  end
+  return lines_read[letter]
+end
+
+local tickets_read = {}
+local function ticket_of(id)
+  if not tickets_read[id] then
+    local packed = redis.call('HGET', K.tickets, id)
+    tickets_read[id] = packed and cmsgpack.unpack(packed)
+  end
+  return tickets_read[id]
+end
+
+local changed = { tickets = {}, lines = {}, stock = {}, pace = {}, seen = {} }
+
+local function change_ticket(ticket)
+  if not changed.seen[ticket] then
+    changed.seen[ticket] = true
+    changed.tickets[#changed.tickets + 1] = ticket
+  end
+end
+
+local function change_line(line)
+  if not changed.seen[line] then
+    changed.seen[line] = true
+    changed.lines[#changed.lines + 1] = line
+  end
+end
+
+local function change_restaurant()
+  changed.restaurant = restaurant()
+end
+
+-- -1 stands for an item that is not counted.
+local function change_stock(item, left)
+  changed.stock[item] = left
+end
+
+-- Units left of a counted item, else nothing.
+local function stock_left(item)
+  return tonumber(changed.stock[item] or redis.call('HGET', K.stock, item) or -1)
+end
+
+local function write_changes()
+  for _, ticket in ipairs(changed.tickets) do
+    redis.call('HSET', K.tickets, ticket.id, cmsgpack.pack(ticket))
+  end
+  for _, line in ipairs(changed.lines) do
+    redis.call('HSET', K.meta, 'line:' .. line.line, cmsgpack.pack(line))
+  end
+  for item, left in pairs(changed.stock) do
+    if left < 0 then redis.call('HDEL', K.stock, item) else redis.call('HSET', K.stock, item, left) end
+  end
+  for class, pace in pairs(changed.pace) do
+    redis.call('HSET', K.pace, class, cmsgpack.pack(pace))
+  end
+  if changed.restaurant then redis.call('HSET', K.meta, 'restaurant', cmsgpack.pack(changed.restaurant)) end
+  if changed.policy then redis.call('HSET', K.meta, 'policy', cmsgpack.pack(changed.policy)) end
+end
+
+local rev
+
+-- Makes all collected changes one event: written, counted, appended to the log, published.
+-- `about` names what it is about: ticket, line, item, reason.
+local function happened(name, about)
+  write_changes()
+  redis.call('HSET', K.src, 'last', now)
+  rev = redis.call('HINCRBY', K.revs, restaurant_id, 1)
+  local event = about or {}
+  event.aggregate, event.epoch, event.rev, event.at = 'restaurant:' .. restaurant_id, epoch, rev, now
+  event.name, event.by = name, { role = role, device = optional(device), account = optional(account) }
+  event.tickets, event.lines = changed.tickets, changed.lines
+  event.restaurant, event.policy, event.menu = changed.restaurant, changed.policy, changed.menu
+  -- An empty table would travel as a list.
+  if next(changed.stock) then event.stock = changed.stock end
+  if next(changed.pace) then event.pace = changed.pace end
+  local packed = cmsgpack.pack(event)
+  redis.call('XADD', K.events, '*', 'event', packed)
+  redis.call('SPUBLISH', K.channel, packed)
+end
+
+-- The answer of a command: done, epoch, rev, at, ticket, ahead (-1: does not wait), pace of its class, left, dropped…
+local function done(ticket, left, dropped)
+  local ahead, pace = -1, ''
+  if ticket and ticket.state == 'waiting' then
+    local member = ticket.line .. '-' .. ticket.order .. '-' .. ticket.id
+    ahead = redis.call('ZLEXCOUNT', K.order, '[' .. ticket.line .. '-', '(' .. member)
+    local party = ticket.adults + ticket.children
+    local class = ticket.line .. (party <= 2 and 1 or party <= 4 and 2 or 3)
+    pace = redis.call('HGET', K.pace, class) or ''
+  end
+  rev = rev or tonumber(redis.call('HGET', K.revs, restaurant_id) or 0)
+  local packed = ticket and cmsgpack.pack(ticket) or ''
+  return { 'done', epoch, rev, now, packed, ahead, pace, left or -1, unpack(dropped or {}) }
+end

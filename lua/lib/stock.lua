@@ -1,0 +1,31 @@
+-- stock: what a ticket took from the stock, given back and taken again. `returned` of an item is what the last
+-- return gave up; always left + held + consumed = ledger.
+local function return_stock(ticket)
+  for _, item in ipairs(ticket.items) do
+    local held = item.held
+    if held > 0 then
+      local left = stock_left(item.item)
+      if left >= 0 then change_stock(item.item, left + held) end
+      item.held, item.returned = 0, held
+      change_ticket(ticket)
+    end
+  end
+end
+
+-- Takes again what a return gave up, as far as it is left; the rest is lost, and told.
+local function retake_stock(ticket)
+  local lost = {}
+  for _, item in ipairs(ticket.items) do
+    local wants = item.returned or 0
+    if wants > 0 then
+      local left = stock_left(item.item)
+      local taken = math.min(math.max(left, 0), wants)
+      if taken > 0 then change_stock(item.item, left - taken) end
+      item.held, item.returned = taken, 0
+      item.lost = item.lost + wants - taken
+      if taken < wants then lost[#lost + 1] = item.item end
+      change_ticket(ticket)
+    end
+  end
+  if #lost > 0 then tell(ticket, 'items_lost', { items = lost }) end
+end

@@ -1,0 +1,173 @@
+-- ticket: a ticket's places in the lists of its state, its guards, its notices and its undo record.
+local function head_of(ticket)
+  return string.format('%s-%02d-%s-%s-%s', ticket.line, ticket.adults + ticket.children,
+    ticket.checked_in and 'h' or 'a', ticket.order, ticket.id)
+end
+
+local function away(ticket)
+  return ticket.channel == 'remote' and not ticket.checked_in
+end
+
+local function guards_free(ticket)
+  for _, guard in ipairs(ticket.guards or {}) do
+    local holder = redis.call('HGET', K.guard, guard)
+    if holder and holder ~= ticket.id then return false end
+  end
+  return true
+end
+
+local function hold_guards(ticket)
+  for _, guard in ipairs(ticket.guards or {}) do redis.call('HSET', K.guard, guard, ticket.id) end
+end
+
+local function give_up_guards(ticket)
+  for _, guard in ipairs(ticket.guards or {}) do
+    if redis.call('HGET', K.guard, guard) == ticket.id then redis.call('HDEL', K.guard, guard) end
+  end
+end
+
+-- Takes a ticket out of the lists of its present state. Change its fields only after this.
+local function leave(ticket)
+  if ticket.state == 'waiting' then
+    redis.call('ZREM', K.order, member_of(ticket))
+    redis.call('ZREM', K.heads, head_of(ticket))
+    if away(ticket) then redis.call('HINCRBY', K.meta, 'away', -1) end
+    give_up_guards(ticket)
+  elseif ticket.state == 'called' then
+    redis.call('ZREM', K.called, ticket.id)
+    clear_deadline('grace', ticket.id)
+    clear_deadline('last_call', ticket.id)
+    give_up_guards(ticket)
+    ticket.grace_until = nil
+  elseif ticket.state == 'seated' then
+    redis.call('ZREM', K.seated, ticket.id)
+    clear_deadline('stay', ticket.id)
+  elseif ticket.state == 'no_show' then
+    redis.call('ZREM', K.missed, ticket.id)
+    clear_deadline('rejoin', ticket.id)
+  else
+    redis.call('ZREM', K.ended, ticket.id)
+  end
+end
+
+-- Puts a ticket into the lists of its new state, with the deadlines that belong to it.
+local function enter(ticket, state)
+  ticket.state = state
+  if state == 'waiting' then
+    redis.call('ZADD', K.order, 0, member_of(ticket))
+    redis.call('ZADD', K.heads, 0, head_of(ticket))
+    if away(ticket) then redis.call('HINCRBY', K.meta, 'away', 1) end
+    hold_guards(ticket)
+  elseif state == 'called' then
+    ticket.grace_until = now + policy().grace_s * 1000
+    redis.call('ZADD', K.called, ticket.called_at, ticket.id)
+    set_deadline('grace', ticket.id, ticket.grace_until)
+    local last_call_at = ticket.grace_until - policy().last_call_s * 1000
+    if last_call_at > now then set_deadline('last_call', ticket.id, last_call_at) end
+    hold_guards(ticket)
+  elseif state == 'seated' then
+    redis.call('ZADD', K.seated, ticket.seated_at, ticket.id)
+    set_deadline('stay', ticket.id, now + policy().stay_s * 1000)
+  elseif state == 'no_show' then
+    redis.call('ZADD', K.missed, ticket.missed_at, ticket.id)
+    set_deadline('rejoin', ticket.id, ticket.rejoin_until)
+  else
+    redis.call('ZADD', K.ended, ticket.undo_until or 0, ticket.id)
+  end
+  change_ticket(ticket)
+end
+
+-- Whether it is in one of these states, on the day it was given out.
+local function in_state(ticket, ...)
+  if ticket.rolled then return false end
+  for _, state in ipairs({ ... }) do
+    if ticket.state == state then return true end
+  end
+  return false
+end
+
+local function tell(ticket, kind, args)
+  ticket.notice_id = (ticket.notice_id or 0) + 1
+  local notices = ticket.notices
+  notices[#notices + 1] = { id = ticket.notice_id, kind = kind, at = now, args = args }
+  if #notices > 5 then table.remove(notices, 1) end
+  change_ticket(ticket)
+end
+
+local UNDONE = { 'state', 'order', 'calls', 'to', 'called_at', 'seated_at', 'missed_at', 'rejoin_until', 'ended', 'grace_used' }
+
+-- Remembers how it was, before an act that can be taken back.
+local function remember(ticket, whole_day)
+  local until_at = now + policy().undo_s * 1000
+  if whole_day then until_at = math.max(until_at, restaurant().day_ends_at) end
+  local by = by_timer and 'timer' or 'staff'
+  if not by_timer and not by_staff then
+    by, until_at = 'guest', now + 60000
+  end
+  local was = {}
+  for _, field in ipairs(UNDONE) do was[field] = ticket[field] end
+  ticket.undo = { by = by, was = was }
+  ticket.undo_until = until_at
+end
+
+local function forget_undo(ticket)
+  ticket.undo, ticket.undo_until = nil, nil
+end
+
+-- The line's newest calls, which boards show.
+local function forget_call(ticket)
+  local line = line_of(ticket.line)
+  for i, call in ipairs(line.recent) do
+    if call.number == ticket.number then
+      table.remove(line.recent, i)
+      change_line(line)
+      return
+    end
+  end
+end
+
+local function note_call(ticket)
+  forget_call(ticket)
+  local line = line_of(ticket.line)
+  table.insert(line.recent, 1, { number = ticket.number, at = now })
+  line.recent[11] = nil
+  change_line(line)
+end
+
+-- waiting → called.
+local function call_in(ticket, to)
+  remember(ticket)
+  leave(ticket)
+  ticket.calls, ticket.called_at, ticket.to = 1, now, to
+  enter(ticket, 'called')
+  note_call(ticket)
+end
+
+-- Back into the line, at the order it is given.
+local function back_to_line(ticket, order)
+  local was_called = ticket.state == 'called'
+  leave(ticket)
+  ticket.order, ticket.calls, ticket.to, ticket.called_at = order, 0, nil, nil
+  enter(ticket, 'waiting')
+  if was_called then forget_call(ticket) end
+end
+
+-- called → no_show.
+local function miss(ticket)
+  remember(ticket, true)
+  leave(ticket)
+  ticket.missed_at, ticket.rejoin_until = now, now + policy().rejoin_s * 1000
+  enter(ticket, 'no_show')
+end
+
+-- To a final state.
+local function finish(ticket, state, reason)
+  ticket.ended = { by = role, reason = reason }
+  enter(ticket, state)
+end
+
+-- `2026-11-22` as a number that sorts.
+local function day_number(day)
+  local digits = string.gsub(day, '-', '')
+  return tonumber(digits)
+end

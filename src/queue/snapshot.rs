@@ -1,0 +1,182 @@
+//! Opening a restaurant's live state, and reading all of it.
+
+use std::collections::BTreeMap;
+
+use redis::Value;
+
+use super::{
+    Queue, QueueError,
+    call::{Arguments, CallContext, Outcome, Reply, decode_refusal, unpack},
+    keys::Partition,
+};
+use crate::domain::{
+    Actor, LineId, LineRecord, MenuItem, Millis, OpenState, Policy, Rejection, RestaurantId, RestaurantRecord, Role,
+    Stamp, Ticket, TicketId, replica::Snapshot,
+};
+
+/// What `load` needs to know of a restaurant.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The restaurant as it opens.
+    pub restaurant: RestaurantRecord,
+    /// Its rules.
+    pub policy: Policy,
+    /// Lines and their names.
+    pub lines: Vec<(LineId, String)>,
+    /// Menu items; those with a number are counted.
+    pub menu: Vec<(MenuItem, Option<i64>)>,
+}
+
+impl Queue {
+    /// Opens a restaurant's live state.
+    ///
+    /// # Errors
+    /// [`Rejection::AlreadyLoaded`] when it is there; else as [`Queue::run`].
+    pub async fn load(&self, opening: &Opening, now: Option<Millis>) -> Result<Result<Outcome, Rejection>, QueueError> {
+        let lines: Vec<LineRecord> = opening
+            .lines
+            .iter()
+            .map(|(line, name)| LineRecord {
+                line: *line,
+                name: name.clone(),
+                state: OpenState::Open,
+                until: None,
+                reason: None,
+                today: 0,
+                last_number: 0,
+                recent: Vec::new(),
+            })
+            .collect();
+        let menu: Vec<&MenuItem> = opening.menu.iter().map(|(item, _)| item).collect();
+        let stock: Vec<(&str, i64)> =
+            opening.menu.iter().filter_map(|(item, left)| Some((item.id.as_str(), (*left)?))).collect();
+        let arguments = Arguments::default()
+            .packed("restaurant", &opening.restaurant)
+            .packed("policy", &opening.policy)
+            .packed("lines", &lines)
+            .packed("menu", &menu)
+            .packed("stock", &stock);
+        let context = CallContext { now, ..CallContext::by(Actor::of(Role::Timer)) };
+        let outcome = self.call("load", opening.restaurant.id, &context, arguments).await?;
+        if outcome.is_ok() {
+            self.remember_slug(&opening.restaurant.slug, opening.restaurant.id).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Reads a restaurant's whole live state.
+    ///
+    /// # Errors
+    /// [`Rejection::NotLoaded`] when it is not there; else as [`Queue::run`].
+    pub async fn snapshot(
+        &self,
+        restaurant: RestaurantId,
+        now: Option<Millis>,
+    ) -> Result<Result<Snapshot, Rejection>, QueueError> {
+        let first = self.read_snapshot(restaurant, now).await?;
+        if !matches!(first, Err(Rejection::NewSource)) {
+            return Ok(first);
+        }
+        // Redis is another process than the epoch knows: `due` looks, then the state can be believed.
+        self.due(Partition::of(restaurant), now, None).await?;
+        self.read_snapshot(restaurant, now).await
+    }
+
+    async fn read_snapshot(
+        &self,
+        restaurant: RestaurantId,
+        now: Option<Millis>,
+    ) -> Result<Result<Snapshot, Rejection>, QueueError> {
+        let partition = Partition::of(restaurant);
+        let keys = self.keys().of_restaurant(restaurant);
+        let context = CallContext { now, ..CallContext::by(Actor::of(Role::Timer)) };
+        let reply = self.invoke("snapshot", partition, restaurant, &keys, &context, Arguments::default()).await?;
+        let mut reply = Reply::new(reply);
+        if reply.text()? == "refused" {
+            return decode_refusal(reply).map(Err);
+        }
+        let snapshot = decode(reply)?;
+        self.note_epoch(partition, snapshot.stamp.epoch);
+        Ok(Ok(snapshot))
+    }
+
+    /// One ticket, also one that ended; `None` when its restaurant does not know it.
+    ///
+    /// # Errors
+    /// When Redis could not be asked.
+    pub async fn ticket(&self, id: &TicketId) -> Result<Option<Ticket>, QueueError> {
+        let key = self.keys().one(id.restaurant(), "tickets");
+        let packed: Option<Vec<u8>> = self.query(redis::cmd("HGET").arg(key).arg(id.as_str())).await?;
+        packed.map(|packed| unpack(&packed)).transpose()
+    }
+
+    /// Where restaurants stand; `None` for one that is not loaded. One read per partition.
+    ///
+    /// # Errors
+    /// When Redis could not be asked.
+    pub async fn stamps(&self, restaurants: &[RestaurantId]) -> Result<Vec<Option<Stamp>>, QueueError> {
+        let mut by_partition: BTreeMap<Partition, Vec<usize>> = BTreeMap::new();
+        for (index, restaurant) in restaurants.iter().enumerate() {
+            by_partition.entry(Partition::of(*restaurant)).or_default().push(index);
+        }
+        let reads = by_partition.into_iter().map(|(partition, indexes)| async move {
+            let mut command = redis::cmd("HMGET");
+            command.arg(self.keys().revs(partition)).arg("epoch");
+            for index in &indexes {
+                command.arg(restaurants[*index].to_string());
+            }
+            let values: Vec<Option<i64>> = self.query(&command).await?;
+            let epoch = values.first().copied().flatten();
+            let stamps = indexes
+                .into_iter()
+                .zip(values.into_iter().skip(1))
+                .map(move |(index, rev)| (index, epoch.zip(rev).map(|(epoch, rev)| Stamp { epoch, rev })));
+            Ok::<_, QueueError>(stamps)
+        });
+        let mut stamps = vec![None; restaurants.len()];
+        for (index, stamp) in futures_util::future::try_join_all(reads).await?.into_iter().flatten() {
+            stamps[index] = stamp;
+        }
+        Ok(stamps)
+    }
+}
+
+fn decode(mut reply: Reply) -> Result<Snapshot, QueueError> {
+    let missing = |what: &str| QueueError::Protocol(format!("a snapshot without {what}"));
+    let stamp = Stamp { epoch: reply.int()?, rev: reply.int()? };
+    let at = reply.int()?;
+    let restaurant = reply.packed()?.ok_or_else(|| missing("restaurant"))?;
+    let policy = reply.packed()?.ok_or_else(|| missing("policy"))?;
+    let menu = reply.packed()?.ok_or_else(|| missing("menu"))?;
+    let mut snapshot = Snapshot {
+        stamp,
+        at,
+        restaurant,
+        policy,
+        lines: BTreeMap::new(),
+        menu,
+        stock: BTreeMap::new(),
+        pace: BTreeMap::new(),
+        tickets: Vec::new(),
+    };
+    for _ in 0..reply.int()? {
+        let line: LineRecord = reply.packed()?.ok_or_else(|| missing("a line"))?;
+        snapshot.lines.insert(line.line, line);
+    }
+    for _ in 0..reply.int()? {
+        let item = reply.text()?;
+        let left = reply.text()?.parse().map_err(|_| missing("a number left"))?;
+        snapshot.stock.insert(item, left);
+    }
+    for _ in 0..reply.int()? {
+        let class = reply.text()?;
+        snapshot.pace.insert(class, reply.packed()?.ok_or_else(|| missing("a pace"))?);
+    }
+    while !reply.is_empty() {
+        match reply.next()? {
+            Value::BulkString(packed) => snapshot.tickets.push(unpack(&packed)?),
+            other => return Err(QueueError::Protocol(format!("{other:?} is not a ticket"))),
+        }
+    }
+    Ok(snapshot)
+}
