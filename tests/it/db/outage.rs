@@ -1,7 +1,8 @@
 //! Life without PostgreSQL: a server starts, calls end, and it recovers by itself.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use sqlx::Connection as _;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -9,7 +10,7 @@ use tokio::{
 use url::Url;
 use waitless::{
     config::Secret,
-    db::{Db, DbError, restaurants},
+    db::{CONNECTIONS_MAX, Db, DbError, restaurants},
 };
 
 use crate::harness::database::fresh_database;
@@ -84,6 +85,61 @@ async fn a_frozen_postgresql_ends_calls_and_is_left_for_a_new_connection() {
     assert!(error.is_transient(), "{error:?}");
     wire.freeze(false);
     assert_eq!(restaurants::by_slug(&db, "demo").await.expect("a new connection"), None);
+}
+
+#[tokio::test]
+async fn calls_under_way_end_when_postgresql_freezes_and_their_connections_are_replaced() {
+    let database = fresh_database().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let (url, server) = by_way_of(&database.url, listener.local_addr().expect("an address").port());
+    let wire = Wire::new(listener, server);
+    let db = Db::connect_lazy(&url).expect("a URL");
+    let mut holder = database.connect().await;
+    let mut transaction = holder.begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE restaurants").execute(&mut *transaction).await.expect("the lock");
+
+    // Every connection of the pool is in use.
+    let calls = (0..CONNECTIONS_MAX).map(|_| {
+        let db = db.clone();
+        tokio::spawn(async move { restaurants::by_slug(&db, "demo").await })
+    });
+    let calls: Vec<_> = calls.collect();
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    within(async {
+        while database.count(waiting).await < i64::from(CONNECTIONS_MAX) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    wire.freeze(true);
+    for call in calls {
+        let answer = within(call).await.expect("the call does not panic");
+        assert!(answer.as_ref().is_err_and(DbError::is_transient), "{answer:?}");
+    }
+
+    // The old connections stay frozen; new ones take their place.
+    transaction.rollback().await.expect("the lock is given back");
+    wire.freeze(false);
+    within(async { while restaurants::by_slug(&db, "demo").await.is_err() {} }).await;
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_by_postgresql() {
+    let database = fresh_database().await;
+    let db = database.db();
+    let mut holder = database.connect().await;
+    let mut transaction = holder.begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE restaurants").execute(&mut *transaction).await.expect("the lock");
+    let answer = within(restaurants::by_slug(&db, "demo")).await;
+    assert!(matches!(&answer, Err(error @ DbError::Sqlx(_)) if error.is_transient()), "{answer:?}");
+    transaction.rollback().await.expect("the lock is given back");
+    assert_eq!(restaurants::by_slug(&db, "demo").await.expect("an answer"), None);
+}
+
+/// What must happen soon; the limit only ends a test that would hang.
+async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), work).await.expect("it happens within 30 s")
 }
 
 #[tokio::test]

@@ -43,6 +43,11 @@ impl TestDatabase {
         db::Db::connect_lazy(&self.url).expect("the URL was made here")
     }
 
+    /// A connection of the test's own.
+    pub(crate) async fn connect(&self) -> PgConnection {
+        connect(&self.url).await
+    }
+
     /// A statement that the code under test would never run, as moving time.
     pub(crate) async fn execute(&self, sql: &'static str) -> u64 {
         let mut connection = connect(&self.url).await;
