@@ -31,7 +31,8 @@ const REFRESH_LEN_MAX: usize = 512;
 
 /// What is needed to sign up. There is no role: nobody gives one to themselves.
 #[derive(ToSchema)]
-#[schema(as = SignUp, additional_properties = false)]
+#[schema(as = SignUp)]
+#[serde(deny_unknown_fields)]
 pub struct SignUpBody {
     #[schema(format = "email", max_length = 254)]
     email: String,
@@ -54,7 +55,8 @@ impl FromFields for SignUpBody {
 
 /// What is needed to sign in.
 #[derive(ToSchema)]
-#[schema(as = SignIn, additional_properties = false)]
+#[schema(as = SignIn)]
+#[serde(deny_unknown_fields)]
 pub struct SignInBody {
     #[schema(max_length = 254)]
     email: String,
@@ -70,7 +72,8 @@ impl FromFields for SignInBody {
 
 /// A refresh token.
 #[derive(ToSchema)]
-#[schema(as = Refresh, additional_properties = false)]
+#[schema(as = Refresh)]
+#[serde(deny_unknown_fields)]
 pub struct RefreshBody {
     #[schema(max_length = 512)]
     refresh_token: String,

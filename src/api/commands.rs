@@ -48,7 +48,8 @@ impl TicketBody {
 
 /// Whom to call.
 #[derive(ToSchema)]
-#[schema(as = CallNext, additional_properties = false)]
+#[schema(as = CallNext)]
+#[serde(deny_unknown_fields)]
 pub struct CallNextBody {
     /// The smallest party that fits.
     #[schema(minimum = 1, maximum = 20)]
@@ -74,7 +75,8 @@ impl FromFields for CallNextBody {
 
 /// How one is called.
 #[derive(ToSchema)]
-#[schema(as = Call, additional_properties = false)]
+#[schema(as = Call)]
+#[serde(deny_unknown_fields)]
 pub struct CallBody {
     /// Needed for one who is not first.
     reason: Option<CallReason>,
@@ -92,7 +94,8 @@ impl FromFields for CallBody {
 
 /// How far back.
 #[derive(ToSchema)]
-#[schema(as = PutBack, additional_properties = false)]
+#[schema(as = PutBack)]
+#[serde(deny_unknown_fields)]
 pub struct PutBackBody {
     /// 1 unless given.
     #[schema(minimum = 1, maximum = 20)]
@@ -107,7 +110,8 @@ impl FromFields for PutBackBody {
 
 /// Where to.
 #[derive(ToSchema)]
-#[schema(as = Restore, additional_properties = false)]
+#[schema(as = Restore)]
+#[serde(deny_unknown_fields)]
 pub struct RestoreBody {
     /// Places from the head, 0 unless given.
     #[schema(minimum = 0, maximum = 20)]
@@ -122,7 +126,8 @@ impl FromFields for RestoreBody {
 
 /// Why.
 #[derive(ToSchema)]
-#[schema(as = Cancel, additional_properties = false)]
+#[schema(as = Cancel)]
+#[serde(deny_unknown_fields)]
 pub struct CancelBody {
     #[schema(max_length = 200)]
     reason: Option<String>,
@@ -136,7 +141,8 @@ impl FromFields for CancelBody {
 
 /// What to change; what is left out stays.
 #[derive(ToSchema)]
-#[schema(as = Edit, additional_properties = false)]
+#[schema(as = Edit)]
+#[serde(deny_unknown_fields)]
 pub struct EditBody {
     #[schema(minimum = 1, maximum = 20)]
     adults: Option<u32>,
@@ -253,7 +259,7 @@ ticket_commands! {
 
 /// Nothing, or an empty object.
 #[derive(ToSchema)]
-#[schema(additional_properties = false)]
+#[serde(deny_unknown_fields)]
 pub struct NoBody {}
 
 /// Change a party; its number and place are kept

@@ -22,7 +22,8 @@ use crate::{
 
 /// Rules to change; what is left out stays. The fields are those of `Policy`.
 #[derive(ToSchema)]
-#[schema(as = PolicyChange, additional_properties = false)]
+#[schema(as = PolicyChange)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "shows the fields to OpenAPI; they are read by `Policy` itself")]
 pub struct PolicyChangeBody {
     #[schema(minimum = 1, maximum = 86400)]

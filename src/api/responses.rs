@@ -68,11 +68,11 @@ fn problem(status: u16) -> Response {
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
     let mut builder = ResponseBuilder::new().description(codes.join(", ")).content(CONTENT_TYPE, content);
     if matches!(status, 429 | 503) {
-        let header = HeaderBuilder::new().description(Some("Seconds to wait")).schema(i32::schema()).build();
+        let header = HeaderBuilder::new().description(Some("Seconds to wait")).schema(Some(i32::schema())).build();
         builder = builder.header("Retry-After", header);
     }
     if status == 401 {
-        let header = HeaderBuilder::new().schema(String::schema()).build();
+        let header = HeaderBuilder::new().schema(Some(String::schema())).build();
         builder = builder.header("WWW-Authenticate", header);
     }
     builder.build()

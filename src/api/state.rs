@@ -24,7 +24,8 @@ const ANNOUNCEMENT_LEN_MAX: usize = 300;
 
 /// A state of restaurant or line.
 #[derive(ToSchema)]
-#[schema(as = State, additional_properties = false)]
+#[schema(as = State)]
+#[serde(deny_unknown_fields)]
 pub struct StateBody {
     state: OpenState,
     /// When it opens again by itself; later than now.
@@ -66,7 +67,8 @@ pub struct StateSet {
 
 /// What everybody should read.
 #[derive(ToSchema)]
-#[schema(as = AnnouncementText, additional_properties = false)]
+#[schema(as = AnnouncementText)]
+#[serde(deny_unknown_fields)]
 pub struct AnnouncementBody {
     /// Empty text takes it away.
     #[schema(max_length = 300)]

@@ -26,7 +26,8 @@ const ITEM_LEN_MAX: usize = 64;
 
 /// What is left.
 #[derive(ToSchema)]
-#[schema(as = StockSet, additional_properties = false)]
+#[schema(as = StockSet)]
+#[serde(deny_unknown_fields)]
 pub struct SetBody {
     /// Units left; null stops counting.
     #[schema(required, minimum = 0, maximum = 1_000_000_000)]
@@ -41,7 +42,8 @@ impl FromFields for SetBody {
 
 /// More or less.
 #[derive(ToSchema)]
-#[schema(as = StockAdjust, additional_properties = false)]
+#[schema(as = StockAdjust)]
+#[serde(deny_unknown_fields)]
 pub struct AdjustBody {
     /// Added to what is left.
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000)]

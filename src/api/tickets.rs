@@ -34,7 +34,8 @@ const ITEMS_LEN_MAX: usize = 50;
 
 /// A party that wants a number.
 #[derive(ToSchema)]
-#[schema(as = Join, additional_properties = false)]
+#[schema(as = Join)]
+#[serde(deny_unknown_fields)]
 pub struct JoinBody {
     /// The line's letter.
     #[schema(value_type = String, example = "A")]
@@ -68,7 +69,8 @@ pub struct JoinBody {
 
 /// A menu item that is ordered.
 #[derive(ToSchema)]
-#[schema(as = Item, additional_properties = false)]
+#[schema(as = Item)]
+#[serde(deny_unknown_fields)]
 pub struct ItemBody {
     /// Its id.
     #[schema(max_length = 64)]
@@ -239,7 +241,8 @@ pub(super) fn view_of(outcome: &Outcome, ticket: &Ticket) -> TicketView {
 
 /// A number and its code.
 #[derive(ToSchema)]
-#[schema(as = Find, additional_properties = false)]
+#[schema(as = Find)]
+#[serde(deny_unknown_fields)]
 pub struct FindBody {
     #[schema(max_length = 16, example = "A017")]
     number: String,
@@ -304,7 +307,8 @@ pub(super) fn ticket_id(text: &str) -> Result<TicketId, Problem> {
 
 /// How far back.
 #[derive(ToSchema)]
-#[schema(as = Delay, additional_properties = false)]
+#[schema(as = Delay)]
+#[serde(deny_unknown_fields)]
 pub struct DelayBody {
     /// Parties to let pass.
     #[schema(minimum = 1, maximum = 20)]
@@ -319,7 +323,8 @@ impl FromFields for DelayBody {
 
 /// Being there.
 #[derive(ToSchema)]
-#[schema(as = CheckIn, additional_properties = false)]
+#[schema(as = CheckIn)]
+#[serde(deny_unknown_fields)]
 pub struct CheckInBody {
     /// The code at the door, where the restaurant asks for it.
     #[schema(pattern = "^[0-9]{4}$")]
