@@ -24,7 +24,7 @@ use redis::aio::ConnectionManager;
 pub use self::{
     call::{CallContext, Idempotency, Outcome},
     connect::QueueError,
-    live::{Heard, Live},
+    live::{Heard, Live, Sink},
     snapshot::Opening,
     timers::{Deadline, Due, RollStep},
 };
