@@ -38,7 +38,8 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         // Bytes that are not text name no type that is known.
         let content_type = content_type.map(|value| value.to_str().unwrap_or_default().to_owned());
-        let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let announced =
+            request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         if announced.is_some_and(|len: u64| len > BODY_LEN_MAX as u64) {
             return Err(Problem::new(Code::TooLarge));
         }
@@ -80,7 +81,11 @@ impl RawBody {
             return Err(Problem::new(Code::UnsupportedMediaType));
         }
         serde_json::from_slice(&self.bytes).map_err(|error| {
-            Problem::new(Code::Malformed).detail(format!("not JSON at line {}, column {}", error.line(), error.column()))
+            Problem::new(Code::Malformed).detail(format!(
+                "not JSON at line {}, column {}",
+                error.line(),
+                error.column()
+            ))
         })
     }
 }
@@ -413,7 +418,11 @@ mod tests {
             ("channel", json!("elsewhere"), "channel unknown_value"),
             ("left", json!(10), "left range"),
             ("items", json!({}), "items type"),
-            ("items", json!([{"quantity": 0, "price": 1}, 5]), "items[1] type, items[0].quantity range, items[0].price unknown"),
+            (
+                "items",
+                json!([{"quantity": 0, "price": 1}, 5]),
+                "items[1] type, items[0].quantity range, items[0].price unknown",
+            ),
             ("items", json!([{}, {}, {}]), "items too_long"),
             ("role", json!("admin"), "role unknown"),
         ] {
@@ -444,7 +453,8 @@ mod tests {
 
     #[test]
     fn the_same_json_is_one_text() {
-        let canonical = |text: &'static str| RawBody { content_type: None, bytes: Bytes::from_static(text.as_bytes()) }.canonical();
+        let canonical =
+            |text: &'static str| RawBody { content_type: None, bytes: Bytes::from_static(text.as_bytes()) }.canonical();
         assert_eq!(canonical(r#"{"a":1, "b":[2]}"#), canonical(r#"{ "b": [2],"a":1}"#));
         assert_ne!(canonical(r#"{"a":1}"#), canonical(r#"{"a":2}"#));
         assert_eq!(canonical("{"), b"{");

@@ -3,7 +3,10 @@
 //!
 //! Invariant: paths are logged as templates and nothing else of the request is: no ticket id, address, name or query.
 
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -90,9 +93,8 @@ impl Drop for InFlight<'_> {
 fn with_problem(api: &Api, mut response: Response, request_id: &str) -> Response {
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>();
-    let problem = problem.or_else(|| {
-        (status.is_client_error() || status.is_server_error()).then(|| Problem::of_status(status))
-    });
+    let problem =
+        problem.or_else(|| (status.is_client_error() || status.is_server_error()).then(|| Problem::of_status(status)));
     let Some(problem) = problem else { return response };
     api.metrics.http_refusals.with_label_values(&[problem.code.as_str()]).inc();
     let mut rendered = problem.render(request_id);

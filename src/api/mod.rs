@@ -34,9 +34,7 @@ use crate::{
     hub::Hub,
     metrics::Metrics,
     queue::Queue,
-    service::{
-        accounts::Accounts, line::Lines, restaurants::Restaurants, revocations::Revocations, tokens::Tokens,
-    },
+    service::{accounts::Accounts, line::Lines, restaurants::Restaurants, revocations::Revocations, tokens::Tokens},
 };
 
 /// What the app hands to the API.

@@ -15,7 +15,11 @@ use super::{
     session::{At, Owner},
 };
 use crate::{
-    domain::{Policy, policy::{GraceOver, Presence}, rejection::FieldError},
+    domain::{
+        Policy,
+        policy::{GraceOver, Presence},
+        rejection::FieldError,
+    },
     queue::CallContext,
     service::line::LineError,
 };
@@ -103,7 +107,10 @@ fn merged(policy: &Policy, change: &Map<String, Value>) -> Result<Policy, Vec<Fi
     if invalid.is_empty() {
         return Ok(merged);
     }
-    Err(invalid.into_iter().map(|field| FieldError::new(field, if field == "day_starts" { "format" } else { "range" })).collect())
+    Err(invalid
+        .into_iter()
+        .map(|field| FieldError::new(field, if field == "day_starts" { "format" } else { "range" }))
+        .collect())
 }
 
 fn wrong_how(value: &Value, error: &serde_json::Error) -> &'static str {

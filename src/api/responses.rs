@@ -56,9 +56,9 @@ problem_sets! {
 }
 
 fn responses(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
-    let builder = statuses.iter().fold(ResponsesBuilder::new(), |builder, status| {
-        builder.response(status.to_string(), problem(*status))
-    });
+    let builder = statuses
+        .iter()
+        .fold(ResponsesBuilder::new(), |builder, status| builder.response(status.to_string(), problem(*status)));
     builder.build().responses
 }
 

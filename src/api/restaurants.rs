@@ -172,7 +172,8 @@ pub async fn list(
     }
     let after = query.after.as_deref().map(str::parse).transpose().map_err(|_| Problem::field("after", "format"))?;
     let page = api.restaurants.page(after, limit).await?;
-    let items = futures_util::future::join_all(page.items.into_iter().map(|listed| with_live_state(&api, listed))).await;
+    let items =
+        futures_util::future::join_all(page.items.into_iter().map(|listed| with_live_state(&api, listed))).await;
     Ok(Json(RestaurantPage { items, next: page.next.map(|next| next.to_string()) }))
 }
 

@@ -254,7 +254,8 @@ mod tests {
 
     #[test]
     fn cookies_are_kept_from_scripts_and_other_sites() {
-        let text = |https| set_cookie(Some(&Secret::from("a.b.c".to_owned())), https).to_str().expect("ASCII").to_owned();
+        let text =
+            |https| set_cookie(Some(&Secret::from("a.b.c".to_owned())), https).to_str().expect("ASCII").to_owned();
         assert_eq!(text(false), "wl_session=a.b.c; Path=/; Max-Age=57600; HttpOnly; SameSite=Strict");
         assert!(text(true).ends_with("; Secure"));
         assert!(set_cookie(None, true).to_str().expect("ASCII").contains("Max-Age=0"));

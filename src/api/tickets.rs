@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 use super::{
     Api,
     body::{Fields, FromFields, Nothing, RawBody, small},
+    client::ClientAddress,
     idempotency::{COMMAND_TTL_MS, Call, JOIN_TTL_MS, Key, answer, answer_bytes},
     limits::Limit,
-    client::ClientAddress,
     problem::{Code, Problem},
     responses::{Find, HolderCommand, HolderRead, Join},
     session::{Anyone, At, is_staff},

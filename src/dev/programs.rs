@@ -91,7 +91,7 @@ fn newest_postgres(major: Option<&str>) -> Option<PathBuf> {
         .map(|(_, folder)| folder)
         .chain(elsewhere)
         .chain(beside_initdb)
-        .filter(|folder| is_executable(&folder.join("initdb")) && is_executable(&folder.join("postgres")))
+        .filter(|folder| is_executable(folder.join("initdb")) && is_executable(folder.join("postgres")))
         .find(|folder| major.is_none_or(|major| is_version(&folder.join("postgres"), major)))
 }
 

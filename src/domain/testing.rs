@@ -28,8 +28,7 @@ fn line_record(letter: char, name: &str) -> LineRecord {
 
 /// Epoch 1, rev 10, at 1,000 ms: nobody there.
 pub(crate) fn snapshot() -> Snapshot {
-    let item =
-        |id: &str, name: &str, price| MenuItem { id: id.to_owned(), name: name.to_owned(), price };
+    let item = |id: &str, name: &str, price| MenuItem { id: id.to_owned(), name: name.to_owned(), price };
     Snapshot {
         stamp: Stamp { epoch: 1, rev: 10 },
         at: 1_000,

@@ -179,10 +179,11 @@ pub fn line_view(replica: &Replica, line: &LineRecord) -> LineView {
         calls: ticket.calls,
         to: ticket.to.clone(),
     });
-    let missed = standing.missed().iter().take(RECENT_LEN_MAX).map(|ticket| NumberAt {
-        number: ticket.number.clone(),
-        at: ticket.missed_at.unwrap_or(ticket.joined_at),
-    });
+    let missed = standing
+        .missed()
+        .iter()
+        .take(RECENT_LEN_MAX)
+        .map(|ticket| NumberAt { number: ticket.number.clone(), at: ticket.missed_at.unwrap_or(ticket.joined_at) });
     LineView {
         line: line.line,
         name: line.name.clone(),

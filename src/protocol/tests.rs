@@ -16,11 +16,39 @@ use crate::domain::{
 const HEADING: Heading = Heading { at: 5_000, live: true, every_ms: 4_000 };
 const HEAD: &[&str] = &["type", "epoch", "rev", "at", "live", "every_ms"];
 const T: &[&str] = &[
-    "id", "ref", "order", "number", "line", "state", "ahead", "eta", "adults", "children", "channel", "checked_in",
-    "name", "phone_last4", "note", "lang", "calls", "to", "delays_left", "delays", "overtaken", "joined_at",
-    "eta_at_join", "called_at", "grace_until", "undo_until", "items", "total",
+    "id",
+    "ref",
+    "order",
+    "number",
+    "line",
+    "state",
+    "ahead",
+    "eta",
+    "adults",
+    "children",
+    "channel",
+    "checked_in",
+    "name",
+    "phone_last4",
+    "note",
+    "lang",
+    "calls",
+    "to",
+    "delays_left",
+    "delays",
+    "overtaken",
+    "joined_at",
+    "eta_at_join",
+    "called_at",
+    "grace_until",
+    "undo_until",
+    "items",
+    "total",
     // Beyond the contract.
-    "seated_at", "missed_at", "rejoin_until", "ended",
+    "seated_at",
+    "missed_at",
+    "rejoin_until",
+    "ended",
 ];
 
 fn snapshot() -> Snapshot {
@@ -28,14 +56,10 @@ fn snapshot() -> Snapshot {
     let line = snapshot.lines.get_mut(&testing::line('A')).expect("line A");
     line.recent = vec![NumberAt { number: "A009".to_owned(), at: 950 }];
     snapshot.pace.insert("A1".to_owned(), PaceRecord { gaps_ms: vec![60_000; 10], last_at: None });
-    let item = OrderedItem {
-        item: "kimchi".to_owned(),
-        name: "김치".to_owned(),
-        quantity: 3,
-        price: 3_000,
-        held: 0,
-        lost: 1,
-    };
+    let item =
+        OrderedItem {
+            item: "kimchi".to_owned(), name: "김치".to_owned(), quantity: 3, price: 3_000, held: 0, lost: 1
+        };
     snapshot.tickets = vec![
         Ticket { items: vec![item], ..ticket(1) },
         Ticket { checked_in: false, ..ticket(2) },
@@ -72,14 +96,36 @@ fn a_board_has_the_contracts_fields_and_nobodys_name() {
     check_round_trip(&frame);
     let value = json(&frame);
     check_fields(&value, &[HEAD, &["restaurant", "announcement", "join_url", "door", "lines", "sold_out"]]);
-    assert_eq!((&value["type"], &value["epoch"], &value["rev"], &value["at"]), (&json!("board"), &json!(1), &json!(10), &json!(5_000)));
-    assert_eq!(value["restaurant"], json!({"slug": "demo", "name": "Demo", "state": "open", "until": null, "reason": null}));
+    assert_eq!(
+        (&value["type"], &value["epoch"], &value["rev"], &value["at"]),
+        (&json!("board"), &json!(1), &json!(10), &json!(5_000))
+    );
+    assert_eq!(
+        value["restaurant"],
+        json!({"slug": "demo", "name": "Demo", "state": "open", "until": null, "reason": null})
+    );
     assert_eq!(value["sold_out"], json!(["rice"]));
     let line = &value["lines"][0];
-    check_fields(line, &[&[
-        "line", "name", "state", "until", "reason", "waiting", "onsite", "remote", "today", "eta", "eta_by_party", "next",
-        "called", "recent", "missed",
-    ]]);
+    check_fields(
+        line,
+        &[&[
+            "line",
+            "name",
+            "state",
+            "until",
+            "reason",
+            "waiting",
+            "onsite",
+            "remote",
+            "today",
+            "eta",
+            "eta_by_party",
+            "next",
+            "called",
+            "recent",
+            "missed",
+        ]],
+    );
     assert_eq!((&line["waiting"], &line["onsite"], &line["remote"]), (&json!(4), &json!(3), &json!(1)));
     assert_eq!(line["next"], json!(["A001", "A002", "A003"]));
     assert_eq!(line["called"], json!([{"number": "A005", "since": 990, "calls": 2, "to": "T4"}]));

@@ -16,8 +16,8 @@ use crate::{
     clock,
     db::{self, Db, DbError, accounts::AccountId, policies::VersionedPolicy},
     domain::{
-        Channel, Command, Join, LineId, Policy, Rejection, RestaurantId, Stamp, Ticket, TicketId,
-        estimate::Eta, replica::Replica,
+        Channel, Command, Join, LineId, Policy, Rejection, RestaurantId, Stamp, Ticket, TicketId, estimate::Eta,
+        replica::Replica,
     },
     hub::{Hub, Room, source::SourceError},
     metrics::Metrics,
@@ -127,7 +127,8 @@ impl Lines {
         // Neither the wait range nor this server's room is needed to join.
         let size = crate::domain::party(party.adults, party.children);
         let eta = self.read(restaurant, |replica| replica.eta_of_next(party.line, size)).await.ok().flatten();
-        let outcome = self.run(restaurant, context, &Command::Join(Box::new(self.joining(restaurant, party, eta)))).await?;
+        let outcome =
+            self.run(restaurant, context, &Command::Join(Box::new(self.joining(restaurant, party, eta)))).await?;
         if let Some(ticket) = outcome.done.ticket.as_ref().filter(|_| !outcome.replayed) {
             let channel = if ticket.channel == Channel::Remote { "remote" } else { "onsite" };
             self.metrics.line_joins.with_label_values(&[channel]).inc();

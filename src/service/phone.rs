@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn other_text_is_no_phone() {
-        for text in ["", "123456", "1234567890123456", "call me", "010-1234-567a", "++8210123456", "０１０12345678"] {
+        for text in ["", "123456", "1234567890123456", "call me", "010-1234-567a", "++8210123456", "０１０12345678"]
+        {
             assert!(Phone::parse(text).is_none(), "{text}");
         }
     }

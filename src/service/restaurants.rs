@@ -200,8 +200,7 @@ impl Restaurants {
             after = Some(*last);
             count += ids.len();
             let missing = ids.iter().zip(self.shared.queue.stamps(&ids).await?);
-            let missing: Vec<RestaurantId> =
-                missing.filter(|(_, stamp)| stamp.is_none()).map(|(id, _)| *id).collect();
+            let missing: Vec<RestaurantId> = missing.filter(|(_, stamp)| stamp.is_none()).map(|(id, _)| *id).collect();
             let opened: Vec<Opened> = stream::iter(missing)
                 .map(|id| self.shared.open_now(id))
                 .buffer_unordered(OPEN_ALL_CONCURRENCY)

@@ -56,11 +56,9 @@ impl Waiting {
     /// How many stand before this place.
     #[must_use]
     pub fn ahead(&self, ticket: &Ticket) -> Ahead {
-        let before = |class: &VecDeque<Arc<Ticket>>| count(class.partition_point(|other| by_place(other, ticket).is_lt()));
-        Ahead {
-            total: self.classes.iter().map(before).sum(),
-            of_class: before(&self.classes[index(ticket.party())]),
-        }
+        let before =
+            |class: &VecDeque<Arc<Ticket>>| count(class.partition_point(|other| by_place(other, ticket).is_lt()));
+        Ahead { total: self.classes.iter().map(before).sum(), of_class: before(&self.classes[index(ticket.party())]) }
     }
 
     /// All of them, by place.
