@@ -51,9 +51,10 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let mut app = App::start(listener, config).await?;
+    tokio::pin!(stop);
     let prepared = tokio::select! {
         prepared = &mut app.prepared => prepared.context("start-up")?,
-        () = stop => {
+        () = &mut stop => {
             app.stop().await;
             return Ok(());
         }

@@ -62,8 +62,8 @@ metrics! {
     hub_watchers: IntGaugeVec = "waitless_hub_watchers" ["kind"];
     /// Frames sent to watchers, by type.
     hub_frames: IntCounterVec = "waitless_hub_frames_total" ["type"];
-    /// 1 while the live link to Redis stands, else 0.
-    hub_live_link: IntGauge = "waitless_hub_live_link" [];
+    /// Whole states that rooms have read.
+    hub_snapshots: IntCounter = "waitless_hub_snapshots_total" [];
 }
 
 impl Default for Metrics {

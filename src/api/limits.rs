@@ -7,9 +7,11 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher as _, RandomState},
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
+
+use dashmap::{DashMap, Entry};
 
 use super::{
     client::ClientAddress,
@@ -56,19 +58,40 @@ struct Bucket {
     at: Instant,
 }
 
+/// Most WebSockets of one address.
+const CONNECTIONS_MAX: usize = 2_000;
+
 /// The buckets.
 pub struct Limits {
     enforced: bool,
     /// Keys are hashed with a key of this process: neither addresses nor e-mails are kept.
     hasher: RandomState,
     buckets: Mutex<HashMap<(Limit, u64), Bucket>>,
+    connections: Arc<DashMap<u64, usize>>,
+}
+
+/// A connection of an address; it is counted until this is dropped.
+pub struct Connected {
+    connections: Arc<DashMap<u64, usize>>,
+    key: u64,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut count) = self.connections.entry(self.key) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
 }
 
 impl Limits {
     /// All buckets full.
     #[must_use]
     pub fn new(enforced: bool) -> Self {
-        Self { enforced, hasher: RandomState::new(), buckets: Mutex::default() }
+        Self { enforced, hasher: RandomState::new(), buckets: Mutex::default(), connections: Arc::default() }
     }
 
     /// Counts one try of this address.
@@ -85,6 +108,21 @@ impl Limits {
     /// As [`Limits::check`].
     pub fn check_email(&self, email: &str) -> Result<(), Problem> {
         self.take(Limit::Email, self.hasher.hash_one(email.trim().to_ascii_lowercase()), Instant::now())
+    }
+
+    /// Counts one more WebSocket of this address.
+    ///
+    /// # Errors
+    /// `too_many_requests`.
+    pub fn connect(&self, ClientAddress(address): ClientAddress) -> Result<Connected, Problem> {
+        let key = self.hasher.hash_one(network(address));
+        let mut count = self.connections.entry(key).or_insert(0);
+        if self.enforced && *count >= CONNECTIONS_MAX {
+            return Err(Problem::new(Code::TooManyRequests).retry_after(5));
+        }
+        *count += 1;
+        drop(count);
+        Ok(Connected { connections: Arc::clone(&self.connections), key })
     }
 
     fn take(&self, limit: Limit, key: u64, now: Instant) -> Result<(), Problem> {
@@ -140,6 +178,20 @@ mod tests {
         assert_eq!(limits.take(Limit::Join, 1, start), Ok(()), "another limit has its own");
         assert_eq!(limits.take(Limit::Find, 1, start + Duration::from_secs(1)), Ok(()));
         assert!(limits.take(Limit::Find, 1, start + Duration::from_secs(1)).is_err());
+    }
+
+    #[test]
+    fn connections_are_counted_while_they_last() {
+        let limits = Limits::new(true);
+        let here = ClientAddress("203.0.113.5".parse().expect("an address"));
+        let mut connected: Vec<Connected> =
+            (0..CONNECTIONS_MAX).map(|_| limits.connect(here).expect("below the limit")).collect();
+        assert!(limits.connect(here).is_err());
+        assert!(limits.connect(ClientAddress("203.0.113.6".parse().expect("an address"))).is_ok());
+        connected.pop();
+        drop(limits.connect(here).expect("one has gone"));
+        drop(connected);
+        assert!(limits.connections.is_empty(), "nobody is remembered");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod edge;
 pub mod health;
 mod idempotency;
 mod limits;
+pub mod live;
 mod policy;
 pub mod problem;
 mod responses;
@@ -107,5 +108,30 @@ impl Api {
     }
 
     /// Takes over the hub's figures before they are shown.
-    fn note_hub_figures(&self) {}
+    fn note_hub_figures(&self) {
+        let stats = self.hub.stats();
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.metrics.hub_rooms.set(gauge(stats.rooms));
+        for (kind, watchers) in [("board", stats.boards), ("ticket", stats.phones), ("console", stats.consoles)] {
+            self.metrics.hub_watchers.with_label_values(&[kind]).set(gauge(watchers));
+        }
+        // The hub counts from its own start, which is this process's.
+        let frames = &self.metrics.hub_frames;
+        for (kind, sent) in [
+            ("board", stats.board_frames),
+            ("ticket", stats.ticket_frames),
+            ("queue", stats.queue_frames),
+            ("delta", stats.delta_frames),
+            ("tick", stats.tick_frames),
+            ("bye", stats.bye_frames),
+        ] {
+            raise(&frames.with_label_values(&[kind]), sent);
+        }
+        raise(&self.metrics.hub_snapshots, stats.snapshots);
+    }
+}
+
+/// Brings a counter to a total that is counted elsewhere.
+fn raise(counter: &prometheus::IntCounter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
 }

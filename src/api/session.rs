@@ -21,6 +21,7 @@ use super::{
 use crate::{
     clock,
     config::Secret,
+    db::sessions::SessionId,
     domain::{Actor, Millis, RestaurantId, Role},
     service::tokens::{COOKIE_LIFETIME, Session, TokenKind},
 };
@@ -52,6 +53,8 @@ pub struct Staff {
     pub restaurant: RestaurantId,
     /// In which capacity, and who.
     pub actor: Actor,
+    /// Which session.
+    pub session: SessionId,
 }
 
 /// Somebody who owns the restaurant of the path, or runs the platform.
@@ -110,8 +113,8 @@ impl FromRequestParts<Api> for Staff {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let (restaurant, actor) = worker(parts, api, &[Role::Staff, Role::Owner, Role::Admin]).await?;
-        Ok(Self { restaurant, actor })
+        let (restaurant, actor, session) = worker(parts, api, &[Role::Staff, Role::Owner, Role::Admin]).await?;
+        Ok(Self { restaurant, actor, session })
     }
 }
 
@@ -119,17 +122,17 @@ impl FromRequestParts<Api> for Owner {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let (restaurant, actor) = worker(parts, api, &[Role::Owner, Role::Admin]).await?;
+        let (restaurant, actor, _) = worker(parts, api, &[Role::Owner, Role::Admin]).await?;
         Ok(Self { restaurant, actor })
     }
 }
 
-async fn worker(parts: &mut Parts, api: &Api, allowed: &[Role]) -> Result<(RestaurantId, Actor), Problem> {
+async fn worker(parts: &mut Parts, api: &Api, allowed: &[Role]) -> Result<(RestaurantId, Actor, SessionId), Problem> {
     let session = signed_in(parts, api)?.ok_or_else(|| Problem::new(Code::Unauthenticated))?;
     let restaurant = restaurant(parts, api).await?;
     let role = session.role_at(restaurant).filter(|role| allowed.contains(role));
     let role = role.ok_or_else(|| Problem::new(Code::Forbidden))?;
-    Ok((restaurant, Actor { role, device: None, account: Some(session.account.to_string()) }))
+    Ok((restaurant, Actor { role, device: None, account: Some(session.account.to_string()) }, session.id))
 }
 
 async fn restaurant(parts: &mut Parts, api: &Api) -> Result<RestaurantId, Problem> {

@@ -1,27 +1,51 @@
 //! The three WebSockets. Whoever may not connect is told so before the upgrade, as for any other request.
 
+use std::time::Duration;
+
 use axum::{
-    extract::{Path, State},
+    extract::{
+        Path, State,
+        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
     http::HeaderMap,
     response::Response,
 };
 
 use super::{
     Api,
+    client::ClientAddress,
+    live,
     problem::{Code, Problem},
     responses::{HolderSocket, PublicSocket, StaffSocket},
-    session::{At, Staff, check_origin},
+    session::{Anyone, At, Staff, check_origin, is_staff},
     tickets::ticket_id,
 };
+use crate::{
+    db::sessions::SessionId,
+    domain::RestaurantId,
+    hub::{Watch, WatchError},
+};
+
+/// Between two looks at whether a console's session was revoked.
+const SESSION_CHECK: Duration = Duration::from_secs(1);
+
+type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// The board, live
 #[utoipa::path(get, path = "/restaurants/{r}/board/live", tag = "live", operation_id = "watchBoard",
     params(("r" = String, Path, description = "Slug")),
     responses((status = 101, description = "Frames `board`, `tick`, `bye`"), PublicSocket))]
-pub async fn board(State(api): State<Api>, headers: HeaderMap, At(restaurant): At) -> Result<Response, Problem> {
+pub async fn board(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    caller: Anyone,
+    At(restaurant): At,
+    client: ClientAddress,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
     check_origin(&headers, &api)?;
-    let _ = restaurant;
-    Err(Problem::new(Code::Unavailable))
+    let door = is_staff(&caller.actor_at(restaurant));
+    connect(&api, client, restaurant, Watch::Board { door }, None, upgrade).await
 }
 
 /// A ticket, live
@@ -32,11 +56,13 @@ pub async fn ticket(
     State(api): State<Api>,
     headers: HeaderMap,
     Path(ticket): Path<String>,
+    client: ClientAddress,
+    upgrade: Upgrade,
 ) -> Result<Response, Problem> {
     check_origin(&headers, &api)?;
     let ticket = ticket_id(&ticket)?;
-    api.lines.check_restaurant(&ticket).await?;
-    Err(Problem::new(Code::Unavailable))
+    let restaurant = api.lines.check_restaurant(&ticket).await?;
+    connect(&api, client, restaurant, Watch::Ticket(ticket), None, upgrade).await
 }
 
 /// The queue, live
@@ -44,8 +70,55 @@ pub async fn ticket(
     params(("r" = String, Path, description = "Slug")),
     security(("bearer" = []), ("cookie" = [])),
     responses((status = 101, description = "Frames `queue`, `delta`, `tick`, `bye`"), StaffSocket))]
-pub async fn console(State(api): State<Api>, headers: HeaderMap, staff: Staff) -> Result<Response, Problem> {
+pub async fn console(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    staff: Staff,
+    client: ClientAddress,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
     check_origin(&headers, &api)?;
-    let _ = staff.restaurant;
-    Err(Problem::new(Code::Unavailable))
+    connect(&api, client, staff.restaurant, Watch::Console, Some(staff.session), upgrade).await
+}
+
+async fn connect(
+    api: &Api,
+    client: ClientAddress,
+    restaurant: RestaurantId,
+    watch: Watch,
+    session: Option<SessionId>,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|_| Problem::new(Code::Malformed).detail("A WebSocket upgrade is expected here."))?;
+    let connected = api.limits.connect(client)?;
+    let watcher = api.lines.watch(restaurant, watch).await?;
+    let api = api.clone();
+    Ok(live::configured(upgrade).on_upgrade(async move |socket| {
+        tokio::select! {
+            () = live::run(socket, watcher) => {}
+            // The connection is cut; who comes back is told 401.
+            () = revoked(&api, session) => {}
+        }
+        drop(connected);
+    }))
+}
+
+/// Completes when the session is revoked, and never without one.
+async fn revoked(api: &Api, session: Option<SessionId>) {
+    let Some(session) = session else { return std::future::pending().await };
+    while !api.revocations.contains(session) {
+        tokio::time::sleep(SESSION_CHECK).await;
+    }
+}
+
+impl From<WatchError> for Problem {
+    fn from(error: WatchError) -> Self {
+        match error {
+            WatchError::NotFound => Self::new(Code::NotFound),
+            WatchError::Restoring => Self::new(Code::Restoring),
+            WatchError::Unavailable => Self::new(Code::Unavailable),
+            WatchError::RoomFull => Self::new(Code::TooManyRequests).retry_after(5),
+            WatchError::ServerFull | WatchError::Draining => Self::new(Code::Unavailable),
+        }
+    }
 }

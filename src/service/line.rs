@@ -5,7 +5,6 @@
 use std::{sync::Arc, time::Duration};
 
 use rand::RngExt as _;
-use url::Url;
 
 use super::{
     keys::{Guarded, Keys},
@@ -16,14 +15,12 @@ use crate::{
     clock,
     db::{self, Db, DbError, accounts::AccountId, policies::VersionedPolicy},
     domain::{
-        Channel, Command, Join, LineId, Policy, Rejection, RestaurantId, Stamp, Ticket, TicketId, estimate::Eta,
+        Channel, Command, Join, LineId, Policy, Rejection, RestaurantId, Ticket, TicketId, estimate::Eta,
         replica::Replica,
     },
-    hub::{Hub, Room, source::SourceError},
+    hub::{Hub, Room, SourceError, Text, Watch, WatchError, Watcher},
     metrics::Metrics,
-    protocol::{
-        BoardFrame, OwnView, QueueFrame, TicketFrame, board_frame, eta_of_reply, join_url, queue_frame, ticket_frame,
-    },
+    protocol::{OwnView, TicketFrame, eta_of_reply, ticket_frame},
     queue::{CallContext, Outcome, Queue, QueueError},
 };
 
@@ -96,7 +93,6 @@ pub struct Lines {
     keys: Keys,
     restaurants: Restaurants,
     metrics: Arc<Metrics>,
-    public_url: Url,
 }
 
 impl Lines {
@@ -109,9 +105,8 @@ impl Lines {
         keys: Keys,
         restaurants: Restaurants,
         metrics: Arc<Metrics>,
-        public_url: Url,
     ) -> Self {
-        Self { queue, hub, db, keys, restaurants, metrics, public_url }
+        Self { queue, hub, db, keys, restaurants, metrics }
     }
 
     /// Gives a party a number.
@@ -126,7 +121,8 @@ impl Lines {
     ) -> Result<Outcome, LineError> {
         // Neither the wait range nor this server's room is needed to join.
         let size = crate::domain::party(party.adults, party.children);
-        let eta = self.read(restaurant, |replica| replica.eta_of_next(party.line, size)).await.ok().flatten();
+        let estimating = self.read(restaurant, |replica| replica.eta_of_next(party.line, size));
+        let eta = tokio::time::timeout(ROOM_WAIT, estimating).await.ok().and_then(Result::ok).flatten();
         let outcome =
             self.run(restaurant, context, &Command::Join(Box::new(self.joining(restaurant, party, eta)))).await?;
         if let Some(ticket) = outcome.done.ticket.as_ref().filter(|_| !outcome.replayed) {
@@ -205,7 +201,10 @@ impl Lines {
         };
         self.metrics.line_commands.with_label_values(&[name, outcome]).inc();
         match answer? {
-            Ok(outcome) => Ok(outcome),
+            Ok(outcome) => {
+                self.hub.wrote(restaurant, outcome.stamp);
+                Ok(outcome)
+            }
             Err(Rejection::NotLoaded) => Err(self.missing(restaurant).await),
             Err(rejection) => Err(LineError::Refused(rejection)),
         }
@@ -237,9 +236,7 @@ impl Lines {
             if replaced.map_err(LineError::Db)?.is_none() {
                 continue;
             }
-            let outcome = self.run(restaurant, context, &Command::PolicySet(Box::new(policy.clone()))).await?;
-            // The next reader on this server sees it.
-            let _ = self.read_after(restaurant, outcome.stamp, |_| ()).await;
+            self.run(restaurant, context, &Command::PolicySet(Box::new(policy.clone()))).await?;
             return Ok(policy);
         }
         Err(LineError::Conflict.into())
@@ -253,10 +250,36 @@ impl Lines {
     pub async fn room(&self, restaurant: RestaurantId) -> Result<Arc<Room>, LineError> {
         match self.hub.room(restaurant).await {
             Ok(room) => Ok(room),
-            Err(SourceError::NotFound) => Err(LineError::NotFound),
-            Err(SourceError::Restoring) => Err(self.missing(restaurant).await),
-            Err(SourceError::Unavailable) => Err(LineError::Unavailable),
+            Err(error) => Err(self.source_error(restaurant, error).await),
         }
+    }
+
+    /// The room once it has every change that this server made, or after a short while as it is then.
+    async fn settled_room(&self, restaurant: RestaurantId) -> Result<Arc<Room>, LineError> {
+        let room = self.room(restaurant).await?;
+        // Whoever needs to know whether it has heard looks at its stamp.
+        let _ = tokio::time::timeout(ROOM_WAIT, room.settled()).await;
+        Ok(room)
+    }
+
+    async fn source_error(&self, restaurant: RestaurantId, error: SourceError) -> LineError {
+        match error {
+            SourceError::NotFound => LineError::NotFound,
+            SourceError::Restoring => self.missing(restaurant).await,
+            SourceError::Unavailable => LineError::Unavailable,
+        }
+    }
+
+    /// A place to watch from.
+    ///
+    /// # Errors
+    /// When there is nothing to watch, or no room for one more.
+    pub async fn watch(&self, restaurant: RestaurantId, watch: Watch) -> Result<Watcher, WatchError> {
+        let watcher = self.hub.watch(restaurant, watch).await;
+        if matches!(watcher, Err(WatchError::Restoring)) && self.restaurants.open(restaurant).await == Opened::Unknown {
+            return Err(WatchError::NotFound);
+        }
+        watcher
     }
 
     /// Looks at a restaurant's live state.
@@ -264,43 +287,23 @@ impl Lines {
     /// # Errors
     /// As [`Lines::room`].
     pub async fn read<T>(&self, restaurant: RestaurantId, look: impl FnOnce(&Replica) -> T) -> Result<T, LineError> {
-        Ok(self.room(restaurant).await?.look(|replica, _| look(replica)))
+        Ok(self.settled_room(restaurant).await?.read(|replica, _| look(replica)))
     }
 
-    /// Looks at a restaurant's live state once it has reached `stamp`, or after a short while as it is then.
+    /// The board, with the door code for staff.
     ///
     /// # Errors
     /// As [`Lines::room`].
-    pub async fn read_after<T>(
-        &self,
-        restaurant: RestaurantId,
-        stamp: Stamp,
-        look: impl FnOnce(&Replica) -> T,
-    ) -> Result<T, LineError> {
-        let room = self.room(restaurant).await?;
-        // Whether it has reached it is for `look` to see.
-        let _ = tokio::time::timeout(ROOM_WAIT, room.reached(stamp)).await;
-        Ok(room.look(|replica, _| look(replica)))
-    }
-
-    /// The board.
-    ///
-    /// # Errors
-    /// As [`Lines::room`].
-    pub async fn board(&self, restaurant: RestaurantId, with_door: bool) -> Result<BoardFrame, LineError> {
-        let door = with_door.then(|| self.door_code(restaurant));
-        let frame = |replica: &Replica, heading| {
-            board_frame(replica, heading, join_url(&self.public_url, &replica.restaurant().slug), door)
-        };
-        Ok(self.room(restaurant).await?.look(frame))
+    pub async fn board(&self, restaurant: RestaurantId, with_door: bool) -> Result<Text, LineError> {
+        Ok(self.settled_room(restaurant).await?.board(with_door))
     }
 
     /// The queue.
     ///
     /// # Errors
     /// As [`Lines::room`].
-    pub async fn queue(&self, restaurant: RestaurantId) -> Result<QueueFrame, LineError> {
-        Ok(self.room(restaurant).await?.look(queue_frame))
+    pub async fn queue(&self, restaurant: RestaurantId) -> Result<Text, LineError> {
+        Ok(self.settled_room(restaurant).await?.queue())
     }
 
     /// A ticket as its holder sees it, also one that screens do not show any more.
@@ -308,14 +311,11 @@ impl Lines {
     /// # Errors
     /// As [`Lines::room`], and [`LineError::NotFound`] when there is none of this id.
     pub async fn ticket(&self, id: &TicketId) -> Result<TicketFrame, LineError> {
-        let room = self.room(id.restaurant()).await?;
-        let shown = |replica: &Replica, heading| Some(ticket_frame(replica, replica.ticket(id)?, heading));
-        if let Some(frame) = room.look(shown) {
-            return Ok(frame);
+        let frame = self.room(id.restaurant()).await?.ticket(id).await;
+        match frame {
+            Ok(frame) => frame.ok_or(LineError::NotFound),
+            Err(error) => Err(self.source_error(id.restaurant(), error).await),
         }
-        // Given a moment ago and not heard of here, or over.
-        let ticket = self.queue.ticket(id).await?.ok_or(LineError::NotFound)?;
-        Ok(room.look(|replica, heading| ticket_frame(replica, &ticket, heading)))
     }
 
     /// A ticket as its holder sees it after a command: from the room once it has heard of the command, else from the
@@ -329,10 +329,8 @@ impl Lines {
         outcome: &Outcome,
         ticket: &Ticket,
     ) -> Result<TicketFrame, LineError> {
-        let room = self.room(restaurant).await?;
-        // Whether it has heard is looked at below.
-        let _ = tokio::time::timeout(ROOM_WAIT, room.reached(outcome.stamp)).await;
-        Ok(room.look(|replica, heading| {
+        let room = self.settled_room(restaurant).await?;
+        Ok(room.read(|replica, heading| {
             if replica.stamp() >= outcome.stamp
                 && let Some(known) = replica.ticket(&ticket.id)
             {
@@ -361,12 +359,6 @@ impl Lines {
     #[must_use]
     pub fn is_present(&self, restaurant: RestaurantId, door: Option<&str>) -> bool {
         door.is_some_and(|code| self.keys.door_code_valid(restaurant, code, clock::now()))
-    }
-
-    /// The code shown at the door now.
-    #[must_use]
-    pub fn door_code(&self, restaurant: RestaurantId) -> String {
-        self.keys.door_code(restaurant, clock::now())
     }
 }
 
