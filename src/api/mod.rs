@@ -13,6 +13,7 @@ mod edge;
 pub mod health;
 mod idempotency;
 mod limits;
+mod live;
 mod policy;
 pub mod problem;
 mod responses;

@@ -69,4 +69,4 @@ pub fn join_url(public_url: &Url, slug: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
