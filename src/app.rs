@@ -50,10 +50,11 @@ pub async fn serve(
     config: Config,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
+    tokio::pin!(stop);
     let mut app = App::start(listener, config).await?;
     let prepared = tokio::select! {
         prepared = &mut app.prepared => prepared.context("start-up")?,
-        () = stop => {
+        () = &mut stop => {
             app.stop().await;
             return Ok(());
         }
@@ -108,6 +109,7 @@ impl App {
                 keys.clone(),
                 restaurants.clone(),
                 Arc::clone(&metrics),
+                config.public_url.clone(),
             ),
             restaurants: restaurants.clone(),
             accounts: Accounts::new(db.clone(), &keys, passwords.clone()),
