@@ -51,7 +51,7 @@ function acts.grace(ticket)
   if policy().grace_over == 'put_back_once' and not ticket.grace_used then
     remember(ticket)
     ticket.grace_used = true
-    back_to_line(ticket, order_moved_back(ticket, 3) or ticket.order)
+    back_to_line(ticket, order_moved_back(ticket, 3) or order_again(ticket))
     return 'ticket.put_back'
   end
   miss(ticket)

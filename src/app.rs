@@ -50,6 +50,7 @@ pub async fn serve(
     config: Config,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
+    tokio::pin!(stop);
     let mut app = App::start(listener, config).await?;
     tokio::pin!(stop);
     let prepared = tokio::select! {
@@ -109,6 +110,7 @@ impl App {
                 keys.clone(),
                 restaurants.clone(),
                 Arc::clone(&metrics),
+                config.public_url.clone(),
             ),
             restaurants: restaurants.clone(),
             accounts: Accounts::new(db.clone(), &keys, passwords.clone()),

@@ -8,7 +8,8 @@ local function arguments()
 end
 
 local function optional(text)
-  if text ~= '' then return text end
+  if text == '' then return nil end
+  return text
 end
 
 local by_staff = role == 'staff' or role == 'owner' or role == 'admin'

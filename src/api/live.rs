@@ -21,7 +21,6 @@ const MESSAGE_LEN_MAX: usize = 4 * 1_024;
 const LEFTOVERS_MAX: usize = 16;
 
 /// The upgrade with our subprotocol and limits.
-#[must_use]
 pub fn configured(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     upgrade
         .protocols([SUBPROTOCOL])
@@ -69,5 +68,74 @@ impl Socket for Connection {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, extract::State, response::Response, routing::any};
+    use futures_util::{SinkExt, StreamExt};
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::{
+        connect_async,
+        tungstenite::{
+            Message,
+            client::IntoClientRequest,
+            protocol::frame::{
+                Frame,
+                coding::{Data, OpCode},
+            },
+        },
+    };
+
+    use super::*;
+    use crate::{
+        domain::testing::RESTAURANT,
+        hub::{Hub, HubSettings, Watch, tests::fake},
+    };
+
+    async fn live(State(hub): State<Hub>, upgrade: WebSocketUpgrade) -> Response {
+        let watcher = hub.watch(RESTAURANT, Watch::Board { door: false }).await.expect("a place");
+        configured(upgrade).on_upgrade(|socket| run(socket, watcher))
+    }
+
+    /// What a client gets that sends this: the text of the first frame, then what follows it.
+    async fn talk(hub: &Hub, say: Message) -> (String, Message) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("ws://{}/", listener.local_addr().expect("an address"));
+        let app = Router::new().route("/", any(live)).with_state(hub.clone());
+        let server = tokio::spawn(async move { axum::serve(listener, app).await });
+        let mut request = url.into_client_request().expect("a request");
+        request.headers_mut().insert("sec-websocket-protocol", "waitless.v1, waitless.bearer.x".parse().expect("text"));
+        let (mut socket, response) = connect_async(request).await.expect("connected");
+        assert_eq!(response.headers()["sec-websocket-protocol"], SUBPROTOCOL);
+        let first = socket.next().await.expect("a frame").expect("readable").into_text().expect("text");
+        socket.send(say).await.expect("sent");
+        let answer = socket.next().await.expect("an answer").expect("readable");
+        server.abort();
+        (first.to_string(), answer)
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_refused_with_its_code_and_pings_are_answered() {
+        let source = fake::FakeSource::new();
+        let hub = fake::hub(&source, HubSettings::default());
+        let broken = Frame::message(vec![0xff, 0xfe], OpCode::Data(Data::Text), true);
+        for (say, code) in [
+            (Message::text("x".repeat(2_000)), 1009),
+            (Message::text("x".repeat(100_000)), 1009),
+            (Message::binary(vec![1, 2, 3]), 1003),
+            (Message::Frame(broken), 1007),
+            (Message::text("no json"), 1007),
+        ] {
+            let (first, answer) = talk(&hub, say).await;
+            assert!(first.contains(r#""type":"board""#), "{first}");
+            match answer {
+                Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), code),
+                other => panic!("not closed with {code} but {other:?}"),
+            }
+        }
+        let (_, answer) = talk(&hub, Message::Ping("are you there".into())).await;
+        assert_eq!(answer, Message::Pong("are you there".into()));
     }
 }

@@ -13,7 +13,7 @@ mod edge;
 pub mod health;
 mod idempotency;
 mod limits;
-pub mod live;
+mod live;
 mod policy;
 pub mod problem;
 mod responses;

@@ -3,7 +3,7 @@
 //! PostgreSQL refuses to run as root, and another user may not be able to enter the folder of a clone (a 0700 home).
 //! Three ways, the first that works is taken:
 //! 1. not root: as ourselves;
-//! 2. root: still the same user to the disk, but unprivileged and not called root, in a user namespace of its own.
+//! 2. root, or somebody without a name (which PostgreSQL refuses as well): still the same user to the disk, but unprivileged and not called root, in a user namespace of its own.
 //!    Process ids and signals are as ever, and the data stays in the data folder, removed with it;
 //! 3. root where user namespaces are forbidden (some containers), or in somebody else's private folder: as the user
 //!    `postgres`, with the data under /var/lib/waitless and `store` as a link to it.
@@ -53,14 +53,20 @@ impl Identity {
         if let Err(error) = DirBuilder::new().recursive(true).mode(0o700).create(&link) {
             return Err(DevError::folder(&link, &error));
         }
-        if !geteuid().is_root() {
+        let has_name = User::from_uid(geteuid()).is_ok_and(|user| user.is_some());
+        if !geteuid().is_root() && has_name {
             return Ok(ourselves);
         }
-        let namespace = ["--user", "--map-user=1000", "--map-group=1000", "--"].map(OsString::from);
-        let prefix = std::iter::once(programs.unshare.clone().into()).chain(namespace).collect();
+        let prefix = std::iter::once(programs.unshare.clone().into()).chain(namespace()).collect();
         let unprivileged = Self { prefix, ..ourselves.clone() };
         if unprivileged.can_write_store() {
             return Ok(unprivileged);
+        }
+        if !geteuid().is_root() {
+            return Err(DevError::Unusable(format!(
+                "PostgreSQL refuses to run as user {}, who has no name in /etc/passwd: run as another user",
+                geteuid()
+            )));
         }
         let is_empty = fs::read_dir(&link).is_ok_and(|mut entries| entries.next().is_none());
         if !is_empty {
@@ -165,4 +171,12 @@ impl Identity {
         }
         Ok(self)
     }
+}
+
+/// Arguments of `unshare`. The user we are called inside must have a name, or PostgreSQL refuses to run.
+fn namespace() -> [OsString; 4] {
+    let named = ["postgres", "daemon", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
+    let (uid, gid) = named.map_or((1, 1), |user| (user.uid.as_raw(), user.gid.as_raw()));
+    ["--user".to_owned(), format!("--map-user={uid}"), format!("--map-group={gid}"), "--".to_owned()]
+        .map(OsString::from)
 }

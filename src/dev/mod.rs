@@ -1,8 +1,8 @@
 //! `waitless dev`: everything on one machine, with a private Redis and PostgreSQL that nobody else's are mixed up with.
 //!
-//! Reading order: this file is the course of a run; [`folder`] what lies on disk, [`identity`] as whom the private
-//! servers run, [`leftover`] how a killed run is cleaned up, [`child`] how a child is kept, then [`redis`],
-//! [`postgres`] and [`server`].
+//! Reading order: this file is the course of a run; `folder` what lies on disk, `identity` as whom the private
+//! servers run, `leftover` how a killed run is cleaned up, `child` how a child is kept, then `redis`,
+//! `postgres` and `server`.
 //!
 //! Invariant: children start in the order Redis, PostgreSQL, server and stop in the reverse order, on every way out.
 
@@ -61,7 +61,7 @@ impl Running {
     }
 }
 
-/// Runs until SIGINT or SIGTERM. Must be called on the main thread of a current-thread runtime (see [`child`]).
+/// Runs until SIGINT or SIGTERM. Must be called on the main thread of a current-thread runtime (see `child.rs`).
 ///
 /// # Errors
 /// When the start fails; a child that dies later is started again.

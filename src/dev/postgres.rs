@@ -135,7 +135,7 @@ async fn run(mut command: Command, folder: &Folder, identity: &Identity, input: 
     if folder.is_full() || folder::is_full(identity.store()) || stderr.contains("No space left on device") {
         return Err(DevError::folder(folder.path(), &std::io::ErrorKind::StorageFull.into()));
     }
-    let reason = refusal.unwrap_or("for no known reason").trim();
+    let reason = refusal.or(stderr.lines().last()).unwrap_or("for no known reason").trim();
     Err(DevError::Unusable(format!(
         "PostgreSQL cannot be set up ({reason}): see {}",
         folder.log_path("postgres").display()

@@ -61,9 +61,12 @@ impl Shared {
     }
 }
 
-/// The latest deltas, by the version they start from. `None`: the whole queue is needed from there.
+/// The latest deltas. `None`: the whole queue is needed from there.
 #[derive(Default)]
-pub(super) struct Deltas(Mutex<Option<(Key, Vec<(u64, Option<Text>)>)>>);
+pub(super) struct Deltas(Mutex<Option<(Key, FromVersions)>>);
+
+/// Deltas by the version they start from.
+type FromVersions = Vec<(u64, Option<Text>)>;
 
 impl Deltas {
     /// The delta from a version to the present one, which `key` is.

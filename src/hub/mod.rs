@@ -33,4 +33,4 @@ pub use source::{Source, SourceError};
 pub use watch::{Watch, WatchError, Watcher};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -25,7 +25,10 @@ const BINARY: &str = env!("CARGO_BIN_EXE_waitless");
 
 /// A `waitless` command without the settings of whoever runs the tests.
 fn waitless(data: &Path, subcommand: &str) -> Command {
-    let mut command = Command::new(BINARY);
+    with_settings(Command::new(BINARY), data, subcommand)
+}
+
+fn with_settings(mut command: Command, data: &Path, subcommand: &str) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WAITLESS_")) {
         command.env_remove(name);
     }
@@ -78,8 +81,12 @@ struct Dev {
 
 impl Dev {
     fn start(data: &Path, logs: &Path) -> Self {
+        Self::run(waitless(data, "dev"), data, logs)
+    }
+
+    fn run(mut command: Command, data: &Path, logs: &Path) -> Self {
         let (stdout, stderr) = (logs.join("stdout"), logs.join("stderr"));
-        let child = waitless(data, "dev")
+        let child = command
             .stdout(File::create(&stdout).expect("created"))
             .stderr(File::create(&stderr).expect("created"))
             .spawn()
@@ -202,6 +209,18 @@ fn it_says_ready_and_stops_without_a_trace() {
     }
     let mut again = Dev::start(&data, temp.path());
     assert_eq!(again.stop(Signal::SIGINT), Some(0), "SIGINT stops as well");
+}
+
+#[test]
+fn nohup_keeps_it_when_the_terminal_closes() {
+    let temp = folder();
+    let data = temp.path().join("data");
+    let mut nohup = Command::new("nohup");
+    nohup.arg(BINARY);
+    let mut dev = Dev::run(with_settings(nohup, &data, "dev"), &data, temp.path());
+    kill(Pid::from_raw(dev.child.id().cast_signed()), Signal::SIGHUP).expect("sent");
+    dev.kill_child("server"); // somebody still looks after it
+    assert_eq!(dev.stop(Signal::SIGTERM), Some(0));
 }
 
 #[test]

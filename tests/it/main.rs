@@ -1,6 +1,7 @@
 //! Integration tests: one binary. `tests/run` brings up the private Redis (one-node cluster mode) and PostgreSQL that
 //! they use and exports their URLs.
 
+mod api;
 mod db;
 mod harness;
 mod lua;

@@ -30,23 +30,23 @@ use crate::{
 
 /// The truth of one restaurant, with switches for what can go wrong on the way.
 #[derive(Default)]
-pub(super) struct FakeSource {
+pub(crate) struct FakeSource {
     truth: Mutex<Option<Truth>>,
     sink: Mutex<Option<mpsc::Sender<Delivery>>>,
     /// Events are published but do not arrive.
-    pub(super) deaf: AtomicBool,
+    pub(crate) deaf: AtomicBool,
     /// Nothing is answered.
-    pub(super) silent: AtomicBool,
+    pub(crate) silent: AtomicBool,
     /// The live state is being put back.
-    pub(super) restoring: AtomicBool,
+    pub(crate) restoring: AtomicBool,
     /// The restaurant does not exist.
-    pub(super) unknown: AtomicBool,
+    pub(crate) unknown: AtomicBool,
     /// Snapshots wait at the gate.
-    pub(super) gated: AtomicBool,
-    pub(super) gate: Notify,
-    pub(super) subscriptions: AtomicUsize,
-    pub(super) unsubscriptions: AtomicUsize,
-    pub(super) snapshots: AtomicUsize,
+    pub(crate) gated: AtomicBool,
+    pub(crate) gate: Notify,
+    pub(crate) subscriptions: AtomicUsize,
+    pub(crate) unsubscriptions: AtomicUsize,
+    pub(crate) snapshots: AtomicUsize,
 }
 
 struct Truth {
@@ -56,28 +56,28 @@ struct Truth {
 }
 
 impl FakeSource {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Self::of(testing::snapshot())
     }
 
-    pub(super) fn of(snapshot: Snapshot) -> Arc<Self> {
+    pub(crate) fn of(snapshot: Snapshot) -> Arc<Self> {
         let source = Self::default();
         source.reset(snapshot);
         Arc::new(source)
     }
 
     /// Another truth, as after a restore.
-    pub(super) fn reset(&self, snapshot: Snapshot) {
+    pub(crate) fn reset(&self, snapshot: Snapshot) {
         let truth = Truth { replica: Replica::new(snapshot.clone()), base: snapshot, ended: HashMap::new() };
         *self.truth.lock().expect("lock") = Some(truth);
     }
 
     /// Makes and publishes the next event, with these tickets.
-    pub(super) fn happen(&self, name: &str, tickets: Vec<Ticket>) -> Arc<Event> {
+    pub(crate) fn happen(&self, name: &str, tickets: Vec<Ticket>) -> Arc<Event> {
         self.happen_with(name, |event| event.tickets = tickets)
     }
 
-    pub(super) fn happen_with(&self, name: &str, fill: impl FnOnce(&mut Event)) -> Arc<Event> {
+    pub(crate) fn happen_with(&self, name: &str, fill: impl FnOnce(&mut Event)) -> Arc<Event> {
         let mut truth = self.truth.lock().expect("lock");
         let truth = truth.as_mut().expect("a truth");
         let stamp = truth.replica.stamp();
@@ -95,7 +95,7 @@ impl FakeSource {
         event
     }
 
-    pub(super) fn deliver(&self, delivery: Delivery) {
+    pub(crate) fn deliver(&self, delivery: Delivery) {
         if let Some(sink) = &*self.sink.lock().expect("lock") {
             // What a full sink loses is lost.
             let _ = sink.try_send(delivery);
@@ -103,19 +103,19 @@ impl FakeSource {
     }
 
     /// Ends the subscription on the source's side.
-    pub(super) fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         *self.sink.lock().expect("lock") = None;
     }
 
-    pub(super) fn subscribed(&self) -> bool {
+    pub(crate) fn subscribed(&self) -> bool {
         self.sink.lock().expect("lock").is_some()
     }
 
-    pub(super) fn stamp(&self) -> Stamp {
+    pub(crate) fn stamp(&self) -> Stamp {
         self.truth.lock().expect("lock").as_ref().expect("a truth").replica.stamp()
     }
 
-    pub(super) fn read<R>(&self, look: impl FnOnce(&Replica) -> R) -> R {
+    pub(crate) fn read<R>(&self, look: impl FnOnce(&Replica) -> R) -> R {
         look(&self.truth.lock().expect("lock").as_ref().expect("a truth").replica)
     }
 
@@ -200,13 +200,13 @@ impl Source for FakeSource {
 }
 
 /// A hub on this source. The door code is the minute.
-pub(super) fn hub(source: &Arc<FakeSource>, settings: HubSettings) -> Hub {
+pub(crate) fn hub(source: &Arc<FakeSource>, settings: HubSettings) -> Hub {
     let url = "http://wait.test/".parse().expect("a URL");
     Hub::new(source.clone(), settings, url, Arc::new(|_, at| format!("{:04}", at / 60_000)))
 }
 
 /// The client's end of a connection in memory.
-pub(super) struct Client {
+pub(crate) struct Client {
     inbound: mpsc::UnboundedSender<Inbound>,
     outbound: mpsc::Receiver<Sent>,
     closed: Arc<OnceLock<CloseCode>>,
@@ -244,16 +244,16 @@ impl Socket for ServerEnd {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Client {
-    pub(super) async fn open(hub: &Hub, watch: Watch) -> Self {
+    pub(crate) async fn open(hub: &Hub, watch: Watch) -> Self {
         Self::open_slow(hub, watch, 1_000).await
     }
 
     /// A client whose connection holds so many frames that it has not read.
-    pub(super) async fn open_slow(hub: &Hub, watch: Watch, unread_len_max: usize) -> Self {
+    pub(crate) async fn open_slow(hub: &Hub, watch: Watch, unread_len_max: usize) -> Self {
         Self::try_open(hub, watch, unread_len_max).await.expect("a place")
     }
 
-    pub(super) async fn try_open(hub: &Hub, watch: Watch, unread_len_max: usize) -> Result<Self, WatchError> {
+    pub(crate) async fn try_open(hub: &Hub, watch: Watch, unread_len_max: usize) -> Result<Self, WatchError> {
         let watcher = hub.watch(testing::RESTAURANT, watch).await?;
         let (inbound, inbound_end) = mpsc::unbounded_channel();
         let (outbound_end, outbound) = mpsc::channel(unread_len_max);
@@ -263,19 +263,19 @@ impl Client {
     }
 
     /// The next frame, whatever it is.
-    pub(super) async fn text(&mut self) -> Text {
+    pub(crate) async fn text(&mut self) -> Text {
         match timeout(PATIENCE, self.outbound.recv()).await.expect("a frame in time") {
             Some(Sent::Frame(text)) => text,
             other => panic!("no frame but {other:?}"),
         }
     }
 
-    pub(super) async fn frame(&mut self) -> Value {
+    pub(crate) async fn frame(&mut self) -> Value {
         serde_json::from_str(self.text().await.as_str()).expect("JSON")
     }
 
     /// The next frame that is no tick.
-    pub(super) async fn news(&mut self) -> Value {
+    pub(crate) async fn news(&mut self) -> Value {
         loop {
             let frame = self.frame().await;
             if frame["type"] != "tick" {
@@ -285,7 +285,7 @@ impl Client {
     }
 
     /// Whatever was sent by now; the clock stands.
-    pub(super) fn frames_now(&mut self) -> Vec<Value> {
+    pub(crate) fn frames_now(&mut self) -> Vec<Value> {
         let mut frames = Vec::new();
         while let Ok(sent) = self.outbound.try_recv() {
             match sent {
@@ -297,7 +297,7 @@ impl Client {
     }
 
     /// How it was closed, after any further frames.
-    pub(super) async fn closed(&mut self) -> Option<CloseCode> {
+    pub(crate) async fn closed(&mut self) -> Option<CloseCode> {
         loop {
             match timeout(PATIENCE, self.outbound.recv()).await.expect("an end in time") {
                 Some(Sent::Frame(_)) => {}
@@ -307,39 +307,39 @@ impl Client {
         }
     }
 
-    pub(super) fn send(&self, inbound: Inbound) {
+    pub(crate) fn send(&self, inbound: Inbound) {
         let _ = self.inbound.send(inbound);
     }
 
-    pub(super) fn send_text(&self, text: &str) {
+    pub(crate) fn send_text(&self, text: &str) {
         self.send(Inbound::Text(text.to_owned().into()));
     }
 
     /// Goes, and waits until the server has noticed.
-    pub(super) async fn leave(self) {
+    pub(crate) async fn leave(self) {
         self.send(Inbound::Closed);
         self.task.await.expect("no panic");
     }
 
     /// How the server closed it, which a client that does not read never hears.
-    pub(super) async fn given_up(self) -> Option<CloseCode> {
+    pub(crate) async fn given_up(self) -> Option<CloseCode> {
         timeout(PATIENCE, self.task).await.expect("an end in time").expect("no panic");
         self.closed.get().copied()
     }
 }
 
 /// Lets all tasks do what they can without time passing.
-pub(super) async fn settle() {
+pub(crate) async fn settle() {
     for _ in 0..50 {
         tokio::task::yield_now().await;
     }
 }
 
-pub(super) async fn pass(duration: Duration) {
+pub(crate) async fn pass(duration: Duration) {
     tokio::time::sleep(duration).await;
     settle().await;
 }
 
-pub(super) fn ms(ms: u64) -> Duration {
+pub(crate) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }

@@ -82,7 +82,7 @@ async fn check_recovery(lose: impl AsyncFnOnce(&FakeSource)) {
     assert_eq!(board.news().await["rev"], 10);
     lose(&source).await;
     pass(ms(1_500)).await;
-    let last = board.frames_now().into_iter().filter(|frame| frame["type"] == "board").next_back();
+    let last = board.frames_now().into_iter().rfind(|frame| frame["type"] == "board");
     let last = last.expect("a board");
     let truth = source.stamp();
     assert_eq!((&last["epoch"], &last["rev"]), (&truth.epoch.into(), &truth.rev.into()));
