@@ -110,7 +110,6 @@ impl App {
                 keys.clone(),
                 restaurants.clone(),
                 Arc::clone(&metrics),
-                config.public_url.clone(),
             ),
             restaurants: restaurants.clone(),
             accounts: Accounts::new(db.clone(), &keys, passwords.clone()),
