@@ -119,10 +119,11 @@ impl Lines {
         context: &CallContext,
         party: Party,
     ) -> Result<Outcome, LineError> {
-        // Neither the wait range nor this server's room is needed to join.
+        // Neither the wait range nor this server's room is needed to join, and the joins just before need not be in it.
         let size = crate::domain::party(party.adults, party.children);
-        let estimating = self.read(restaurant, |replica| replica.eta_of_next(party.line, size));
-        let eta = tokio::time::timeout(ROOM_WAIT, estimating).await.ok().and_then(Result::ok).flatten();
+        let room = tokio::time::timeout(ROOM_WAIT, self.room(restaurant)).await;
+        let room = room.ok().and_then(Result::ok);
+        let eta = room.and_then(|room| room.read(|replica, _| replica.eta_of_next(party.line, size)));
         let outcome =
             self.run(restaurant, context, &Command::Join(Box::new(self.joining(restaurant, party, eta)))).await?;
         if let Some(ticket) = outcome.done.ticket.as_ref().filter(|_| !outcome.replayed) {
