@@ -2,8 +2,10 @@
 //! they use and exports their URLs.
 
 mod api;
+mod concurrency;
 mod db;
+mod dev;
 mod harness;
 mod lua;
-
-mod dev;
+mod model;
+mod ws;
