@@ -1,5 +1,6 @@
 //! What tests share: servers given by `tests/run`, a namespace or a database of their own for each test.
 
+pub mod redis_of_ones_own;
 pub mod shop;
 
 /// An environment variable that `tests/run` exports.
