@@ -20,6 +20,8 @@ pub mod policy;
 pub mod rejection;
 pub mod replica;
 pub mod restaurant;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod ticket;
 
 pub use command::{CallReason, Command, Done, Edit, Join, NewState};

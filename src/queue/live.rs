@@ -30,7 +30,10 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// The answer to a subscription may take this long.
 const CONFIRM_TIMEOUT: Duration = Duration::from_millis(1_000);
 
-type Sinks = Arc<Mutex<HashMap<String, mpsc::Sender<Heard>>>>;
+/// Takes what is heard, without waiting.
+pub type Sink = Arc<dyn Fn(Heard) + Send + Sync>;
+
+type Sinks = Arc<Mutex<HashMap<String, Sink>>>;
 
 enum Ask {
     Subscribe(String, oneshot::Sender<()>),
@@ -60,11 +63,11 @@ impl Live {
         Ok(Self { queue, sinks, asks })
     }
 
-    /// Delivers a restaurant's events to `sink`; resolves when Redis has confirmed. A full sink loses events.
+    /// Delivers a restaurant's events to `sink` from now on; resolves when Redis has confirmed.
     ///
     /// # Errors
     /// When Redis does not confirm in time; the subscription goes on being tried.
-    pub async fn subscribe(&self, restaurant: RestaurantId, sink: mpsc::Sender<Heard>) -> Result<(), QueueError> {
+    pub async fn subscribe(&self, restaurant: RestaurantId, sink: Sink) -> Result<(), QueueError> {
         let channel = self.queue.keys().channel(restaurant);
         lock(&self.sinks).insert(channel.clone(), sink);
         let (confirm, confirmed) = oneshot::channel();
@@ -85,7 +88,7 @@ impl Live {
     }
 }
 
-fn lock(sinks: &Sinks) -> std::sync::MutexGuard<'_, HashMap<String, mpsc::Sender<Heard>>> {
+fn lock(sinks: &Sinks) -> std::sync::MutexGuard<'_, HashMap<String, Sink>> {
     sinks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -131,8 +134,7 @@ impl Link {
         let sinks: Vec<_> = lock(&self.sinks).iter().map(|(channel, sink)| (channel.clone(), sink.clone())).collect();
         for (channel, sink) in sinks {
             redis::cmd("SSUBSCRIBE").arg(&channel).exec_async(connection).await?;
-            // A full sink already has to read again.
-            let _ = sink.try_send(Heard::Resumed);
+            sink(Heard::Resumed);
         }
         Ok(())
     }
@@ -181,8 +183,7 @@ impl Link {
         let sinks = lock(&self.sinks);
         let Some(sink) = sinks.get(channel) else { return };
         match unpack::<Event>(payload) {
-            // A full sink sees the gap.
-            Ok(event) => drop(sink.try_send(Heard::Event(Arc::new(event)))),
+            Ok(event) => sink(Heard::Event(Arc::new(event))),
             Err(error) => tracing::error!(%error, "an event cannot be read"),
         }
     }

@@ -6,6 +6,7 @@
 
 mod call;
 mod connect;
+mod idempotency;
 pub mod keys;
 mod live;
 pub mod script;
@@ -24,7 +25,7 @@ use redis::aio::ConnectionManager;
 pub use self::{
     call::{CallContext, Idempotency, Outcome},
     connect::QueueError,
-    live::{Heard, Live},
+    live::{Heard, Live, Sink},
     snapshot::Opening,
     timers::{Deadline, Due, RollStep},
 };

@@ -3,10 +3,10 @@
 
 use super::{
     Queue, QueueError,
-    call::{Arguments, CallContext, Outcome, Reply},
+    call::{Arguments, CallContext, Outcome, Reply, unpack},
     keys::Partition,
 };
-use crate::domain::{Actor, Millis, Rejection, RestaurantId, Role};
+use crate::domain::{Actor, Millis, Policy, Rejection, RestaurantId, RestaurantRecord, Role};
 
 /// A deadline, as `due` saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,27 @@ impl Queue {
             .text("subject", &deadline.subject)
             .text("at", deadline.at.to_string());
         self.call("expire", deadline.restaurant, &context, arguments).await
+    }
+
+    /// The restaurants of a partition that are loaded or were.
+    ///
+    /// # Errors
+    /// When Redis could not be asked.
+    pub async fn restaurants_in(&self, partition: Partition) -> Result<Vec<RestaurantId>, QueueError> {
+        let fields: Vec<String> = self.query(redis::cmd("HKEYS").arg(self.keys().revs(partition))).await?;
+        Ok(fields.iter().filter_map(|field| field.parse().ok()).collect())
+    }
+
+    /// A restaurant's record and policy; `None` when it is not loaded.
+    ///
+    /// # Errors
+    /// When Redis could not be asked.
+    pub async fn record(&self, restaurant: RestaurantId) -> Result<Option<(RestaurantRecord, Policy)>, QueueError> {
+        let meta = self.keys().one(restaurant, "meta");
+        let packed: (Option<Vec<u8>>, Option<Vec<u8>>) =
+            self.query(redis::cmd("HMGET").arg(meta).arg("restaurant").arg("policy")).await?;
+        let (Some(record), Some(policy)) = packed else { return Ok(None) };
+        Ok(Some((unpack(&record)?, unpack(&policy)?)))
     }
 
     /// One step of rolling the business day.

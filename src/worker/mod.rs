@@ -1,1 +1,3 @@
-//! Being built.
+//! What runs beside the requests.
+
+pub mod timers;

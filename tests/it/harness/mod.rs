@@ -1,9 +1,28 @@
 //! What tests share: servers given by `tests/run`, a namespace or a database of their own for each test.
 
+use std::time::Duration;
+
+pub mod app;
+pub mod database;
 pub mod redis_of_ones_own;
 pub mod shop;
+pub mod watch;
 
 /// An environment variable that `tests/run` exports.
 pub fn given(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with `make test` or tests/run"))
+}
+
+/// Asks until there is an answer: never a sleep for a fixed time, and never for ever.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}"))
 }

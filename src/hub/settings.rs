@@ -1,0 +1,110 @@
+//! How often, how much, how long. The defaults are the contract's; tests shorten some.
+
+use std::time::Duration;
+
+/// Settings of a hub.
+#[derive(Clone, Debug)]
+pub struct HubSettings {
+    /// Whether `connections_max` and `room_connections_max` are enforced.
+    pub limits: bool,
+    /// Watchers of this server. Below the 20,000 open files that a process can usually have.
+    pub connections_max: usize,
+    /// Watchers of one restaurant.
+    pub room_connections_max: usize,
+    /// Bytes of a client's frame.
+    pub inbound_len_max: usize,
+    /// A watcher that cannot take a frame for so long is closed.
+    pub unwritable_max: Duration,
+    /// How long a room is kept after its last use.
+    pub linger: Duration,
+    /// Between comparisons of all rooms with the source; also how often a source in trouble is read again.
+    pub check_every: Duration,
+    /// The source is ahead of a room for so long: an event was lost.
+    pub suspect_after: Duration,
+    /// Without word from the source for so long, a room is not live.
+    pub silence_max: Duration,
+    /// Between snapshots of one room.
+    pub snapshot_gap: Duration,
+    /// The source may take so long to answer.
+    pub source_timeout: Duration,
+    /// Changes that wait for the room's keeper; what does not fit is lost, and read again.
+    pub deliveries_len_max: usize,
+    /// Changes that a room remembers, for deltas. A console that is further behind gets the whole queue.
+    pub log_len_max: usize,
+    /// A change after so much quiet is told at once.
+    pub quiet: Duration,
+    /// Other changes are told together after this.
+    pub merge: Duration,
+    /// An encoded frame is given to newcomers for so long, then encoded again for its time.
+    pub frame_age_max: Duration,
+    /// How often positions are told, by distance.
+    pub cadence: Cadence,
+    /// Silence on boards, consoles and phones of the next few.
+    pub tick_near: Duration,
+    /// Silence on other phones.
+    pub tick_far: Duration,
+    /// Between two whole frames that a client asks for.
+    pub resync_gap: Duration,
+    /// The longest `retry_ms` of a good-bye.
+    pub retry_max: Duration,
+}
+
+impl Default for HubSettings {
+    fn default() -> Self {
+        Self {
+            limits: true,
+            connections_max: 18_000,
+            room_connections_max: 12_000,
+            inbound_len_max: 1_024,
+            unwritable_max: Duration::from_secs(10),
+            linger: Duration::from_secs(30),
+            check_every: Duration::from_secs(1),
+            suspect_after: Duration::from_millis(150),
+            silence_max: Duration::from_secs(3),
+            snapshot_gap: Duration::from_millis(200),
+            source_timeout: Duration::from_secs(3),
+            deliveries_len_max: 1_024,
+            log_len_max: 256,
+            quiet: Duration::from_millis(50),
+            merge: Duration::from_millis(30),
+            frame_age_max: Duration::from_secs(1),
+            cadence: Cadence::default(),
+            tick_near: Duration::from_secs(4),
+            tick_far: Duration::from_secs(20),
+            resync_gap: Duration::from_secs(1),
+            retry_max: Duration::from_secs(3),
+        }
+    }
+}
+
+/// How often a phone is told its position, by how many are ahead.
+#[derive(Clone, Debug)]
+pub struct Cadence {
+    /// Up to so many ahead, every change is told at once.
+    pub near: u32,
+    /// Up to so many ahead (first), positions are told no more often than this (second). Ascending.
+    pub bands: Vec<(u32, Duration)>,
+    /// Further back than all bands.
+    pub far: Duration,
+}
+
+impl Default for Cadence {
+    fn default() -> Self {
+        Self {
+            near: 5,
+            bands: vec![(20, Duration::from_secs(1)), (100, Duration::from_secs(3))],
+            far: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Cadence {
+    /// The longest time between a change of position and its telling; `None`: told at once.
+    #[must_use]
+    pub fn interval(&self, ahead: u32) -> Option<Duration> {
+        if ahead <= self.near {
+            return None;
+        }
+        Some(self.bands.iter().find(|(up_to, _)| ahead <= *up_to).map_or(self.far, |(_, interval)| *interval))
+    }
+}

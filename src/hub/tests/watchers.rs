@@ -1,0 +1,284 @@
+//! One connection: what is said, what may be asked, and how it ends.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::{
+    super::{HubSettings, Inbound, SourceError, Watch, WatchError},
+    fake::{Client, FakeSource, hub, ms, pass, settle},
+};
+use crate::{
+    domain::{
+        Ticket, TicketState,
+        testing::{RESTAURANT, ticket},
+        ticket::Ended,
+    },
+    protocol::CloseCode,
+};
+
+const BOARD: Watch = Watch::Board { door: false };
+
+fn phone(serial: u32) -> Watch {
+    Watch::Ticket(ticket(serial).id)
+}
+
+fn ended(serial: u32, state: TicketState, by: &str, undo_until: Option<i64>) -> Ticket {
+    Ticket { state, undo_until, ended: Some(Ended { by: by.to_owned(), reason: None }), ..ticket(serial) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_skips_to_the_newest_state() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let mut board = Client::open_slow(&hub, BOARD, 1).await;
+    for serial in 0..30 {
+        source.happen("ticket.joined", vec![ticket(serial)]);
+        pass(ms(100)).await;
+    }
+    let mut revs = vec![board.news().await["rev"].as_i64().expect("a rev")];
+    while revs.last() != Some(&40) {
+        revs.push(board.news().await["rev"].as_i64().expect("a rev"));
+    }
+    assert!(revs.len() <= 3 && revs.is_sorted(), "{revs:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_for_ten_seconds_is_closed() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let board = Client::open_slow(&hub, BOARD, 1).await;
+    pass(ms(4_000 + 9_900)).await;
+    assert_eq!(hub.stats().boards, 1);
+    assert_eq!(board.given_up().await, Some(CloseCode::TooSlow));
+    assert_eq!(hub.stats().boards, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_filled_with_ticks() {
+    let source = FakeSource::new();
+    for serial in 0..20 {
+        source.happen("ticket.joined", vec![ticket(serial)]);
+    }
+    let hub = hub(&source, HubSettings::default());
+    for (watch, every_ms) in [(BOARD, 4_000), (Watch::Console, 4_000), (phone(5), 4_000), (phone(6), 20_000)] {
+        let mut client = Client::open(&hub, watch.clone()).await;
+        assert_eq!(client.frame().await["every_ms"], every_ms, "{watch:?}");
+        pass(ms(every_ms - 100)).await;
+        assert!(client.frames_now().is_empty(), "{watch:?}");
+        pass(ms(200)).await;
+        let tick = client.frames_now().pop().expect("a tick");
+        assert_eq!((&tick["type"], &tick["live"], &tick["every_ms"]), (&"tick".into(), &true.into(), &every_ms.into()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_may_not_send_ends_the_connection() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let long = format!(r#"{{"type":"{}"}}"#, "x".repeat(1_024));
+    for (inbound, code) in [
+        (Inbound::Text(long.into()), CloseCode::TooLarge),
+        (Inbound::TooLarge, CloseCode::TooLarge),
+        (Inbound::Binary, CloseCode::Unsupported),
+        (Inbound::Invalid, CloseCode::Invalid),
+        (Inbound::Text("{".into()), CloseCode::Invalid),
+    ] {
+        let mut client = Client::open(&hub, BOARD).await;
+        client.send(inbound.clone());
+        assert_eq!(client.closed().await, Some(code), "{inbound:?}");
+    }
+    let mut client = Client::open(&hub, BOARD).await;
+    client.news().await;
+    for inbound in [Inbound::Control, Inbound::Text(r#"{"type":"who knows"}"#.into()), Inbound::Text("[]".into())] {
+        client.send(inbound);
+    }
+    settle().await;
+    assert_eq!(client.frames_now(), Vec::<serde_json::Value>::new());
+    assert_eq!(hub.stats().boards, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resync_is_answered_with_the_whole_state_once_a_second() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let mut console = Client::open(&hub, Watch::Console).await;
+    assert_eq!(console.frame().await["type"], "queue");
+    for _ in 0..5 {
+        console.send_text(r#"{"type":"resync"}"#);
+        settle().await;
+    }
+    assert_eq!(console.frames_now().len(), 1);
+    // What was asked too early is answered later, once.
+    pass(ms(1_000)).await;
+    let frames = console.frames_now();
+    assert_eq!(frames.iter().map(|frame| frame["type"].clone()).collect::<Vec<_>>(), ["queue"]);
+    pass(ms(2_000)).await;
+    assert_eq!(console.frames_now().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ticket_that_cannot_come_back_ends_its_phones() {
+    let source = FakeSource::new();
+    let serials = 1..=4;
+    source.happen("ticket.joined", serials.map(ticket).collect());
+    let hub = hub(&source, HubSettings::default());
+    let day_end = 86_400_000;
+    for (serial, last) in [
+        (1, ended(1, TicketState::Completed, "staff", Some(day_end))),
+        (2, ended(2, TicketState::Cancelled, "staff", Some(day_end))),
+        // Leaves the replica with the event.
+        (3, ended(3, TicketState::Cancelled, "timer", None)),
+    ] {
+        let mut client = Client::open(&hub, phone(serial)).await;
+        assert_eq!(client.news().await["state"], "waiting");
+        source.happen("ticket.ended", vec![last.clone()]);
+        let frame = client.news().await;
+        assert_eq!(frame["state"], serde_json::to_value(last.state).expect("JSON"));
+        assert_eq!(frame["ended"]["by"], last.ended.expect("ended").by);
+        assert_eq!(client.closed().await, Some(CloseCode::Normal), "{serial}");
+        // Who comes later sees the end too.
+        let mut late = Client::open(&hub, phone(serial)).await;
+        assert_eq!(late.news().await["number"], ticket(serial).number);
+        assert_eq!(late.closed().await, Some(CloseCode::Normal), "{serial}");
+    }
+    assert_eq!(Client::try_open(&hub, phone(99), 9).await.err(), Some(WatchError::NotFound));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_own_cancel_keeps_the_connection_while_it_can_be_undone() {
+    let source = FakeSource::new();
+    source.happen("ticket.joined", vec![ticket(1), ticket(2)]);
+    let hub = hub(&source, HubSettings::default());
+    let mut client = Client::open(&hub, phone(1)).await;
+    let mut console = Client::open(&hub, Watch::Console).await;
+    client.news().await;
+    console.news().await;
+    let until = source.read(|replica| replica.at()) + 60_000;
+    source.happen("ticket.cancelled", vec![ended(1, TicketState::Cancelled, "guest", Some(until))]);
+    assert_eq!(client.news().await["state"], "cancelled");
+    let cancelled = console.news().await;
+    assert_eq!(cancelled["gone"], serde_json::json!([]));
+    // Only ticks for a minute, then the end.
+    pass(ms(59_000)).await;
+    assert!(client.frames_now().iter().all(|frame| frame["type"] == "tick"));
+    assert_eq!(client.closed().await, Some(CloseCode::Normal));
+    // Staff are told that it lapsed: same rev, later time.
+    let lapsed = console.news().await;
+    assert_eq!((&lapsed["prev"], &lapsed["rev"]), (&cancelled["rev"], &cancelled["rev"]));
+    assert!(lapsed["at"].as_i64() > cancelled["at"].as_i64());
+    assert_eq!(lapsed["gone"], serde_json::json!([ticket(1).id]));
+    // Undone in time, the connection stays.
+    let mut other = Client::open(&hub, phone(2)).await;
+    other.news().await;
+    let until = source.read(|replica| replica.at()) + 120_000;
+    source.happen("ticket.cancelled", vec![ended(2, TicketState::Cancelled, "guest", Some(until))]);
+    assert_eq!(other.news().await["state"], "cancelled");
+    source.happen("ticket.undone", vec![ticket(2)]);
+    assert_eq!(other.news().await["state"], "waiting");
+    pass(ms(180_000)).await;
+    assert_eq!(hub.stats().phones, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ticket_of_a_moment_ago_is_waited_for() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    hub.room(RESTAURANT).await.expect("entered");
+    source.deaf.store(true, SeqCst);
+    source.happen("ticket.joined", vec![ticket(1)]);
+    let mut client = Client::open(&hub, phone(1)).await;
+    assert_eq!(client.frame().await["state"], "waiting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ticket_may_have_several_phones_and_one_that_goes_takes_nothing_from_the_others() {
+    let source = FakeSource::new();
+    source.happen("ticket.joined", vec![ticket(1)]);
+    let hub = hub(&source, HubSettings::default());
+    let room = hub.room(RESTAURANT).await.expect("entered");
+    let one = Client::open(&hub, phone(1)).await;
+    let mut other = Client::open(&hub, phone(1)).await;
+    other.news().await;
+    one.leave().await;
+    source.happen("ticket.called", vec![Ticket { state: TicketState::Called, ..ticket(1) }]);
+    settle().await;
+    assert_eq!(other.frames_now()[0]["state"], "called");
+    assert_eq!(room.bells.phones_len(), 1);
+    other.leave().await;
+    assert_eq!((room.bells.phones_len(), hub.stats().phones), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_devices_and_staff_see_the_door_code_which_changes() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let mut public = Client::open(&hub, BOARD).await;
+    let mut paired = Client::open(&hub, Watch::Board { door: true }).await;
+    assert_eq!(public.news().await["door"], serde_json::Value::Null);
+    assert_eq!(paired.news().await["door"], "0000");
+    assert_eq!(paired.news().await["door"], "0001");
+    assert!(public.frames_now().iter().all(|frame| frame["type"] == "tick"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_no_more_watchers_than_may_be() {
+    let source = FakeSource::new();
+    let settings = HubSettings { connections_max: 3, room_connections_max: 2, ..HubSettings::default() };
+    let limited = hub(&source, settings.clone());
+    let first = Client::open(&limited, BOARD).await;
+    let _second = Client::open(&limited, Watch::Console).await;
+    assert_eq!(Client::try_open(&limited, BOARD, 9).await.err(), Some(WatchError::RoomFull));
+    first.leave().await;
+    let _third = Client::open(&limited, BOARD).await;
+    let small = hub(&source, HubSettings { connections_max: 0, ..settings.clone() });
+    assert_eq!(Client::try_open(&small, BOARD, 9).await.err(), Some(WatchError::ServerFull));
+    let unlimited = hub(&source, HubSettings { limits: false, connections_max: 0, ..settings });
+    assert!(Client::try_open(&unlimited, BOARD, 9).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_says_good_bye_to_all_over_its_time() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        let mut client = Client::open(&hub, BOARD).await;
+        client.news().await;
+        clients.push(client);
+    }
+    let draining = tokio::spawn({
+        let hub = hub.clone();
+        async move {
+            let since = tokio::time::Instant::now();
+            hub.drain("drain", ms(2_000)).await;
+            since.elapsed()
+        }
+    });
+    pass(ms(1_000)).await;
+    let left = hub.stats().boards;
+    assert!((10..40).contains(&left), "{left} left at half time");
+    assert_eq!(Client::try_open(&hub, BOARD, 9).await.err(), Some(WatchError::Draining));
+    let mut retries = Vec::new();
+    for client in &mut clients {
+        let bye = client.news().await;
+        assert_eq!((&bye["type"], &bye["reason"]), (&"bye".into(), &"drain".into()));
+        retries.push(bye["retry_ms"].as_u64().expect("a time"));
+        assert_eq!(client.closed().await, Some(CloseCode::Restart));
+    }
+    assert!(draining.await.expect("no panic") <= ms(2_000));
+    retries.sort_unstable();
+    retries.dedup();
+    assert!(retries.len() > 25 && retries.iter().all(|retry| *retry <= 3_000), "{retries:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restaurant_that_is_gone_ends_its_watchers() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let mut board = Client::open(&hub, BOARD).await;
+    board.news().await;
+    source.unknown.store(true, SeqCst);
+    source.deliver(super::super::source::Delivery::Resumed);
+    assert_eq!(board.closed().await, Some(CloseCode::NotFound));
+    assert_eq!(hub.room(RESTAURANT).await.err(), Some(SourceError::NotFound));
+    assert_eq!((hub.stats().boards, hub.stats().rooms), (0, 0));
+}

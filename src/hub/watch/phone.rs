@@ -1,0 +1,137 @@
+//! What a ticket's holder has been shown, and when to show more.
+//!
+//! **Cadence by distance**: a change of the ticket itself or of something all guests see is shown at once, and so is every
+//! position of the next few; further back, positions are shown at most once in an interval that grows with the distance.
+//! The intervals are jittered downwards, so that nobody waits longer and not all look at the same time.
+
+use std::{hash::Hasher as _, sync::Arc};
+
+use tokio::time::{Duration, Instant};
+
+use super::{
+    super::{Room, Text, state::State},
+    Look, WatchError,
+};
+use crate::{
+    domain::{Ticket, TicketId, TicketState, replica::keeps},
+    protocol::{CloseCode, FrameType, TicketFrame, may_come_back, ticket_frame},
+};
+
+/// The shortest part of its interval after which a position may be shown.
+const JITTER_MIN: f64 = 0.8;
+
+pub(super) struct PhoneView {
+    id: TicketId,
+    /// The ticket as last shown, or as the source knew it.
+    ticket: Option<Arc<Ticket>>,
+    /// What the last frame said, but for its time.
+    shown: Option<u64>,
+    version: u64,
+    common: u64,
+    near: bool,
+    /// When a position may be shown again.
+    position_at: Instant,
+}
+
+impl PhoneView {
+    /// A ticket of the room, or one that has ended.
+    pub(super) async fn find(room: &Room, id: TicketId) -> Result<Self, WatchError> {
+        let mut view =
+            Self { id, ticket: None, shown: None, version: 0, common: 0, near: true, position_at: Instant::now() };
+        let known = room.state().replica().ticket(&view.id).is_some();
+        if !known {
+            let ticket = room.source_ticket(&view.id).await?.ok_or(WatchError::NotFound)?;
+            view.ticket = Some(Arc::new(ticket));
+        }
+        Ok(view)
+    }
+
+    /// Whether the guest should be ready to come: every change counts.
+    pub(super) fn near(&self) -> bool {
+        self.near
+    }
+
+    pub(super) fn look(&mut self, room: &Room, resync: bool, now: Instant) -> Look {
+        let state = room.state();
+        let at = state.clock().read(now);
+        let last = || self.ticket.clone().filter(|ticket| !keeps(ticket, at));
+        let ticket = state.replica().ticket(&self.id).cloned();
+        let Some(ticket) = ticket.or_else(|| state.last_of(&self.id)).or_else(last) else {
+            return Look { missing: true, ..Look::default() };
+        };
+        self.show(room, &state, ticket, resync, now)
+    }
+
+    /// The room has forgotten the ticket, or does not know it yet.
+    pub(super) async fn ask_source(&mut self, room: &Room, now: Instant) -> Look {
+        let retry = Look { again_at: Some(now + room.hub.settings.snapshot_gap), ..Look::default() };
+        match room.source_ticket(&self.id).await {
+            Err(_) => retry,
+            Ok(None) => Look { end: Some(CloseCode::NotFound), ..Look::default() },
+            Ok(Some(ticket)) => {
+                let state = room.state();
+                if keeps(&ticket, state.clock().read(now)) {
+                    return retry;
+                }
+                self.show(room, &state, Arc::new(ticket), true, now)
+            }
+        }
+    }
+
+    fn show(&mut self, room: &Room, state: &State, ticket: Arc<Ticket>, resync: bool, now: Instant) -> Look {
+        let settings = &room.hub.settings;
+        let ahead = state.replica().ahead(&ticket).map(|ahead| ahead.total);
+        let interval = ahead.and_then(|ahead| settings.cadence.interval(ahead));
+        let own = self.shown.is_none()
+            || self.common != state.common()
+            || self.ticket.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &ticket));
+        let mut look = Look::default();
+        let changed = own || self.version != state.version();
+        if resync || (changed && (own || interval.is_none() || self.position_at <= now)) {
+            self.near = ahead.map_or(ticket.state == TicketState::Called, |ahead| ahead <= settings.cadence.near);
+            let every = if self.near { settings.tick_near } else { settings.tick_far };
+            let heading = state.heading(now, super::millis(every));
+            let frame = ticket_frame(state.replica(), &ticket, heading);
+            let said = fingerprint(frame.clone());
+            if resync || self.shown != Some(said) {
+                look.frame = Some((FrameType::Ticket, Text::encode(&frame)));
+            }
+            if !may_come_back(&ticket, heading.at) {
+                look.end = Some(CloseCode::Normal);
+            }
+            (self.shown, self.version, self.common) = (Some(said), state.version(), state.common());
+            self.ticket = Some(ticket);
+            self.position_at = now + jittered(interval.unwrap_or_default());
+        } else if !changed && self.position_at <= now {
+            self.position_at = now + jittered(interval.unwrap_or_default());
+        }
+        look.again_at = interval.map(|_| self.position_at);
+        look
+    }
+}
+
+fn jittered(interval: Duration) -> Duration {
+    interval.mul_f64(JITTER_MIN + (1.0 - JITTER_MIN) * rand::random::<f64>())
+}
+
+/// A frame without where and when it was made.
+fn fingerprint(frame: TicketFrame) -> u64 {
+    struct Digest(std::hash::DefaultHasher);
+    impl std::io::Write for Digest {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.write(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut frame = TicketFrame { epoch: 0, rev: 0, at: 0, live: false, ..frame };
+    for notice in &mut frame.notices {
+        // Derived notices are as old as their frame.
+        notice.at = if notice.id < 0 { 0 } else { notice.at };
+    }
+    let mut digest = Digest(std::hash::DefaultHasher::new());
+    serde_json::to_writer(&mut digest, &frame).expect("Invariant: frames have text keys and finite numbers");
+    digest.0.finish()
+}

@@ -1,0 +1,450 @@
+//! Many people at once on one restaurant, through the API of two servers. What they saw is judged by rules that are
+//! written down here and share nothing with the server.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex},
+};
+
+use rand::{Rng, RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::{Value, json};
+
+use crate::harness::{
+    app::TestApp,
+    until,
+    watch::{Heard, Watcher},
+};
+
+const TASKS: usize = 50;
+const OPERATIONS: usize = 20_000;
+const SEED: u64 = 20_261_122;
+const RESTAURANT: &str = "/v1/restaurants/demo";
+
+/// What all tasks know.
+struct Storm {
+    servers: Vec<TestApp>,
+    token: String,
+    /// Counted items that are ordered; the last counted one is only set.
+    ordered: Vec<String>,
+    only_set: String,
+    tickets: Mutex<Vec<(String, String, String)>>,
+    joined: Mutex<Vec<Value>>,
+    adjusted: Mutex<HashMap<String, i64>>,
+    counts: Mutex<BTreeMap<String, BTreeMap<String, u64>>>,
+}
+
+struct Request {
+    name: &'static str,
+    method: reqwest::Method,
+    path: String,
+    body: Option<Value>,
+    staff: bool,
+}
+
+impl Storm {
+    async fn send(&self, random: &mut StdRng, request: &Request) -> (u16, Value) {
+        let server = &self.servers[random.random_range(0..self.servers.len())];
+        let mut call = server.http.request(request.method.clone(), server.url(&request.path));
+        if request.staff {
+            call = call.bearer_auth(&self.token);
+        }
+        if let Some(body) = &request.body {
+            call = call.json(body);
+        }
+        let answer = call.send().await.expect("an answer");
+        let status = answer.status().as_u16();
+        let body: Value = answer.json().await.unwrap_or(Value::Null);
+        let outcome = if status < 300 { "ok".to_owned() } else { body["code"].as_str().unwrap_or("?").to_owned() };
+        assert!(status < 500, "{} {}: {status} {body}", request.name, request.path);
+        *self.counts.lock().unwrap().entry(request.name.to_owned()).or_default().entry(outcome).or_default() += 1;
+        (status, body)
+    }
+
+    fn some_ticket(&self, random: &mut StdRng) -> Option<(String, String, String)> {
+        let tickets = self.tickets.lock().unwrap();
+        // Mostly one of the last: the others have ended.
+        let from = if random.random_bool(0.8) { tickets.len().saturating_sub(40) } else { 0 };
+        (!tickets.is_empty()).then(|| tickets[random.random_range(from..tickets.len())].clone())
+    }
+
+    /// One random operation.
+    async fn operate(&self, random: &mut StdRng) {
+        let line = if random.random_bool(0.6) { "A" } else { "B" };
+        let request = |name, method, path: String, body, staff| Request { name, method, path, body, staff };
+        let (get, post, put) = (reqwest::Method::GET, reqwest::Method::POST, reqwest::Method::PUT);
+        let roll = random.random_range(0..100);
+        if roll < 26 {
+            let staff = random.random_bool(0.3);
+            let mut body = json!({
+                "line": line,
+                "adults": random.random_range(1..=if staff { 12 } else { 9 }),
+                "channel": if random.random_bool(0.5) { "onsite" } else { "remote" },
+            });
+            if random.random_bool(0.5) {
+                let mut items: Vec<Value> = self.ordered.iter().filter(|_| random.random_bool(0.5))
+                    .map(|item| json!({ "item": item, "quantity": random.random_range(1..=3) })).collect();
+                items.truncate(2);
+                body["items"] = json!(items);
+                body["if_sold_out"] = json!(if random.random_bool(0.5) { "drop" } else { "refuse" });
+            }
+            if random.random_bool(0.3) {
+                body["phone"] = json!(format!("0101234{:04}", random.random_range(0..200)));
+            }
+            let (status, ticket) =
+                self.send(random, &request("join", post, format!("{RESTAURANT}/tickets"), Some(body), staff)).await;
+            if status == 201 {
+                let text = |name: &str| ticket[name].as_str().expect("a text").to_owned();
+                self.tickets.lock().unwrap().push((text("id"), text("number"), text("code")));
+                self.joined.lock().unwrap().push(ticket);
+            }
+            return;
+        }
+        if roll < 40 {
+            let range = random.random_bool(0.3).then(|| json!({ "party_min": 1, "party_max": random.random_range(1..=4) }));
+            let path = format!("{RESTAURANT}/lines/{line}/call-next");
+            self.send(random, &request("call-next", post, path, Some(range.unwrap_or(json!({}))), true)).await;
+            return;
+        }
+        if roll < 45 {
+            self.operate_shop(random, line).await;
+            return;
+        }
+        let Some((id, number, code)) = self.some_ticket(random) else { return };
+        let staffs = |act: &str| format!("{RESTAURANT}/tickets/{id}/{act}");
+        let guests = |act: &str| format!("/v1/tickets/{id}/{act}");
+        let request = match random.random_range(0..20) {
+            0 => request("call", post, staffs("call"), Some(json!({ "reason": "accessibility" })), true),
+            1 => request("call", post, staffs("call"), Some(json!({})), true),
+            2 => request("recall", post, staffs("recall"), None, true),
+            3..=5 => request("seat", post, staffs("seat"), None, true),
+            6 | 7 => request("complete", post, staffs("complete"), None, true),
+            8 => request("no-show", post, staffs("no-show"), None, true),
+            9 => request("put-back", post, staffs("put-back"), Some(json!({ "places": random.random_range(0..4) })), true),
+            10 => request("restore", post, staffs("restore"), Some(json!({ "places": random.random_range(0..3) })), true),
+            11 => request("undo", post, staffs("undo"), None, true),
+            12 => request("cancel", post, staffs("cancel"), Some(json!({ "reason": "left" })), true),
+            13 => request("guest cancel", reqwest::Method::DELETE, format!("/v1/tickets/{id}"), None, false),
+            14 => request("delay", post, guests("delay"), Some(json!({ "places": random.random_range(1..4) })), false),
+            15 => request("check-in", post, guests("check-in"), None, false),
+            16 => request("rejoin", post, guests("rejoin"), None, false),
+            17 => request("guest undo", post, guests("undo"), None, false),
+            18 => {
+                let body = json!({ "adults": random.random_range(1..=5), "line": line, "note": "창가" });
+                request("edit", reqwest::Method::PATCH, format!("{RESTAURANT}/tickets/{id}"), Some(body), true)
+            }
+            _ if random.random_bool(0.5) => request("ticket", get, format!("/v1/tickets/{id}"), None, false),
+            _ => {
+                let code = if random.random_bool(0.7) { code } else { "0000".to_owned() };
+                let body = json!({ "number": number, "code": code });
+                request("find", post, format!("{RESTAURANT}/tickets/find"), Some(body), false)
+            }
+        };
+        let _ = put;
+        self.send(random, &request).await;
+    }
+
+    /// One random operation on restaurant, line or stock.
+    async fn operate_shop(&self, random: &mut StdRng, line: &str) {
+        let (method, name, path, body) = match random.random_range(0..10) {
+            0 => {
+                let state = ["paused", "direct", "closed"][random.random_range(0..3)];
+                (reqwest::Method::PUT, "state", format!("{RESTAURANT}/state"), json!({ "state": state }))
+            }
+            1 => {
+                let state = ["paused", "direct", "closed"][random.random_range(0..3)];
+                (reqwest::Method::PUT, "line state", format!("{RESTAURANT}/lines/{line}/state"), json!({ "state": state }))
+            }
+            2 => (reqwest::Method::PUT, "announcement", format!("{RESTAURANT}/announcement"), json!({ "text": "곧 엽니다" })),
+            3 | 4 => {
+                let left = random.random_bool(0.8).then(|| random.random_range(0..90));
+                (reqwest::Method::PUT, "stock", format!("{RESTAURANT}/stock/{}", self.only_set), json!({ "left": left }))
+            }
+            _ => {
+                let item = self.ordered[random.random_range(0..self.ordered.len())].clone();
+                let by = random.random_range(-30..40);
+                let path = format!("{RESTAURANT}/stock/{item}/adjust");
+                let request =
+                    Request { name: "adjust", method: reqwest::Method::POST, path, body: Some(json!({ "by": by })), staff: true };
+                if self.send(random, &request).await.0 == 200 {
+                    *self.adjusted.lock().unwrap().entry(item).or_default() += by;
+                }
+                return;
+            }
+        };
+        self.send(random, &Request { name, method, path: path.clone(), body: Some(body), staff: true }).await;
+        if name.ends_with("state") {
+            let open = Some(json!({ "state": "open" }));
+            self.send(random, &Request { name, method: reqwest::Method::PUT, path, body: open, staff: true }).await;
+        }
+    }
+
+    async fn read(&self, path: &str, staff: bool) -> Value {
+        let request = Request { name: "read", method: reqwest::Method::GET, path: path.to_owned(), body: None, staff };
+        let (status, body) = self.send(&mut StdRng::seed_from_u64(0), &request).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+}
+
+/// Keeps the last frame of a watcher, and every frame of a console.
+struct Follower {
+    frames: Arc<Mutex<Vec<Value>>>,
+    ends: tokio::task::JoinHandle<()>,
+}
+
+impl Follower {
+    async fn start(url: String, token: Option<&str>) -> Self {
+        let mut watcher = Watcher::connect(&url, token).await.expect("the watcher connects");
+        let frames = Arc::new(Mutex::new(vec![watcher.frame().await]));
+        let kept = Arc::clone(&frames);
+        let ends = tokio::spawn(async move {
+            while let Heard::Frame(frame) = watcher.next().await {
+                kept.lock().unwrap().push(frame);
+            }
+        });
+        Self { frames, ends }
+    }
+
+    fn last(&self) -> Value {
+        self.frames.lock().unwrap().last().expect("a first frame").clone()
+    }
+
+    fn stamp(&self) -> (i64, i64) {
+        stamp(&self.last())
+    }
+}
+
+fn stamp(frame: &Value) -> (i64, i64) {
+    (frame["epoch"].as_i64().expect("an epoch"), frame["rev"].as_i64().expect("a rev"))
+}
+
+/// What a console knows after a first queue frame and all deltas: the contract's words, nothing of the server's code.
+fn replay(frames: &[Value]) -> (Value, Vec<Value>) {
+    let (mut queue, mut events) = (frames[0].clone(), Vec::new());
+    assert_eq!(queue["type"], "queue");
+    for delta in &frames[1..] {
+        assert_eq!(delta["type"], "delta", "nothing was missed, so nothing is sent whole");
+        assert_eq!(delta["prev"], queue["rev"], "deltas follow each other");
+        assert_eq!(delta["epoch"], queue["epoch"]);
+        events.extend(delta["events"].as_array().expect("events").iter().cloned());
+        let set = &delta["set"];
+        if !set["lines"].is_null() {
+            queue["lines"] = set["lines"].clone();
+        }
+        if let Some(stock) = set["stock"].as_object() {
+            for (item, left) in stock {
+                queue["stock"][item] = left.clone();
+            }
+        }
+        let tickets = queue["tickets"].as_array_mut().expect("tickets");
+        let gone: BTreeSet<&str> = delta["gone"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        for ticket in set["tickets"].as_array().into_iter().flatten() {
+            tickets.retain(|known| known["id"] != ticket["id"]);
+            tickets.push(ticket.clone());
+        }
+        tickets.retain(|known| !gone.contains(known["id"].as_str().expect("an id")));
+        queue["rev"] = delta["rev"].clone();
+    }
+    rank(&mut queue);
+    (queue, events)
+}
+
+/// `ahead` is the rank by order among the waiting of the line; estimates are left out of comparisons.
+fn rank(queue: &mut Value) {
+    let tickets = queue["tickets"].as_array_mut().expect("tickets");
+    tickets.sort_by_key(|ticket| ticket["id"].as_str().expect("an id").to_owned());
+    let mut waiting: Vec<(String, String, String)> = tickets
+        .iter()
+        .filter(|ticket| ticket["state"] == "waiting")
+        .map(|ticket| {
+            let text = |name: &str| ticket[name].as_str().expect("a text").to_owned();
+            (text("line"), text("order"), text("id"))
+        })
+        .collect();
+    waiting.sort();
+    for ticket in tickets.iter_mut() {
+        ticket["eta"] = Value::Null;
+        let place = waiting.iter().position(|(_, _, id)| ticket["id"] == *id);
+        ticket["ahead"] = place.map_or(Value::Null, |place| {
+            json!(place - waiting.iter().position(|(line, _, _)| ticket["line"] == *line).expect("its own line"))
+        });
+    }
+    for line in queue["lines"].as_array_mut().expect("lines") {
+        line["eta"] = Value::Null;
+        line["eta_by_party"] = Value::Null;
+    }
+}
+
+fn without(mut frame: Value, names: &[&str]) -> Value {
+    for name in names {
+        frame[*name] = Value::Null;
+    }
+    for line in frame["lines"].as_array_mut().into_iter().flatten() {
+        line["eta"] = Value::Null;
+        line["eta_by_party"] = Value::Null;
+    }
+    frame
+}
+
+fn check_numbers(joined: &[Value]) {
+    let mut by_line: BTreeMap<String, Vec<(i64, u64)>> = BTreeMap::new();
+    for ticket in joined {
+        let number = ticket["number"].as_str().expect("a number");
+        let (letter, digits) = number.split_at(1);
+        by_line
+            .entry(letter.to_owned())
+            .or_default()
+            .push((ticket["rev"].as_i64().expect("a rev"), digits.parse().expect("digits")));
+    }
+    for (letter, mut numbers) in by_line {
+        numbers.sort_unstable();
+        let in_join_order: Vec<u64> = numbers.iter().map(|(_, number)| *number).collect();
+        let expected: Vec<u64> = (1..=in_join_order.len() as u64).collect();
+        assert_eq!(in_join_order, expected, "numbers of line {letter} follow the joins, each once");
+    }
+}
+
+fn check_calls(events: &[Value]) -> usize {
+    let mut called: BTreeSet<&str> = BTreeSet::new();
+    let mut calls = 0;
+    for event in events {
+        let Some(ticket) = event["ticket"].as_str() else { continue };
+        match event["name"].as_str().expect("a name") {
+            "ticket.called" => {
+                assert!(called.insert(ticket), "a ticket is called twice without recall, put_back or undo between");
+                calls += 1;
+            }
+            "ticket.put_back" | "ticket.undone" | "ticket.recalled" | "ticket.restored" => drop(called.remove(ticket)),
+            _ => {}
+        }
+    }
+    calls
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_people_do_everything_at_once() {
+    let first = TestApp::start().await;
+    let token = first.token("staff").await;
+    let servers = vec![first.sibling().await, first];
+    let menu: Value = reqwest::get(servers[0].url(&format!("{RESTAURANT}/menu"))).await.unwrap().json().await.unwrap();
+    let mut ordered: Vec<String> = menu["items"].as_array().expect("items").iter()
+        .filter(|item| !item["left"].is_null()).map(|item| item["id"].as_str().expect("an id").to_owned()).collect();
+    let only_set = ordered.pop().expect("three counted items");
+    let storm = Arc::new(Storm {
+        servers,
+        token,
+        ordered,
+        only_set,
+        tickets: Mutex::default(),
+        joined: Mutex::default(),
+        adjusted: Mutex::default(),
+        counts: Mutex::default(),
+    });
+    let stock_before = storm.read(&format!("{RESTAURANT}/queue"), true).await["stock"].clone();
+
+    let mut consoles = Vec::new();
+    for server in &storm.servers {
+        let url = server.ws(&format!("{RESTAURANT}/console/live"));
+        consoles.push(Follower::start(url, Some(&storm.token)).await);
+    }
+    let mut boards = Vec::new();
+    for server in &storm.servers {
+        boards.push(Follower::start(server.ws(&format!("{RESTAURANT}/board/live")), None).await);
+    }
+
+    let began = std::time::Instant::now();
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let storm = Arc::clone(&storm);
+            tokio::spawn(async move {
+                let mut random = StdRng::seed_from_u64(SEED + task as u64);
+                for _ in 0..OPERATIONS / TASKS {
+                    storm.operate(&mut random).await;
+                }
+            })
+        })
+        .collect();
+    // Phones of some of the first tickets watch while it goes on.
+    let ids: Vec<String> = until("fifty tickets", async || {
+        let tickets = storm.tickets.lock().unwrap();
+        (tickets.len() >= 50).then(|| tickets.iter().step_by(5).map(|ticket| ticket.0.clone()).collect())
+    })
+    .await;
+    let mut phones = Vec::new();
+    for (index, id) in ids.iter().enumerate() {
+        let server = &storm.servers[index % storm.servers.len()];
+        phones.push((id, Follower::start(server.ws(&format!("/v1/tickets/{id}/live")), None).await));
+    }
+    for task in tasks {
+        task.await.expect("no task fails");
+    }
+    let seconds = began.elapsed().as_secs_f64();
+
+    let mut queue = storm.read(&format!("{RESTAURANT}/queue"), true).await;
+    let board = storm.read(&format!("{RESTAURANT}/board"), false).await;
+    let end = stamp(&queue);
+    assert_eq!(stamp(&board), end);
+    for follower in consoles.iter().chain(&boards) {
+        until("every screen has the last change", async || (follower.stamp() == end).then_some(())).await;
+    }
+
+    for console in &consoles {
+        let frames = console.frames.lock().unwrap().clone();
+        let (replayed, events) = replay(&frames);
+        rank(&mut queue);
+        for part in ["lines", "stock", "tickets"] {
+            assert_eq!(replayed[part], queue[part], "deltas replayed equal the queue: {part}");
+        }
+        assert!(check_calls(&events) > 100);
+        assert_eq!(events.len() as i64, end.1 - frames[0]["rev"].as_i64().expect("a rev"), "one event per rev");
+    }
+    for follower in &boards {
+        assert_eq!(without(follower.last(), &["at"]), without(board.clone(), &["at"]), "boards show the snapshot");
+    }
+    let mut ended = 0;
+    for (id, phone) in &phones {
+        // Far back a phone may lag by its interval; a phone whose ticket has ended is closed after the last frame.
+        let now = until("the phone shows its ticket", async || {
+            let now = storm.read(&format!("/v1/tickets/{id}"), false).await;
+            let last = phone.last();
+            let same = ["state", "ahead", "number", "calls", "adults", "line", "total"].iter().all(|name| last[*name] == now[*name]);
+            same.then_some(now)
+        })
+        .await;
+        ended += usize::from(!now["ended"].is_null());
+    }
+
+    let joined = storm.joined.lock().unwrap().clone();
+    check_numbers(&joined);
+    let mut states: BTreeMap<String, u64> = BTreeMap::new();
+    let mut taken: HashMap<String, i64> = HashMap::new();
+    for ticket in &joined {
+        let now = storm.read(&format!("/v1/tickets/{}", ticket["id"].as_str().expect("an id")), false).await;
+        let state = now["state"].as_str().expect("a state").to_owned();
+        let rows = queue["tickets"].as_array().expect("tickets").iter().filter(|row| row["id"] == ticket["id"]);
+        let rows: Vec<&Value> = rows.collect();
+        assert!(rows.len() <= 1 && rows.iter().all(|row| row["state"] == state), "one ticket, one state");
+        assert!(!rows.is_empty() || state == "cancelled" || state == "completed", "{state} is in the queue");
+        if state != "cancelled" {
+            for item in now["items"].as_array().expect("items") {
+                let units = item["quantity"].as_i64().expect("units") - item["lost"].as_i64().expect("lost");
+                *taken.entry(item["item"].as_str().expect("an id").to_owned()).or_default() += units;
+            }
+        }
+        *states.entry(state).or_default() += 1;
+    }
+    for item in &storm.ordered {
+        let ledger = stock_before[item].as_i64().expect("counted") + storm.adjusted.lock().unwrap().get(item).unwrap_or(&0);
+        let left = queue["stock"][item].as_i64().expect("counted");
+        assert_eq!(left + taken.get(item).unwrap_or(&0), ledger, "stock of {item} is conserved to the unit");
+    }
+
+    println!("{OPERATIONS} operations by {TASKS} tasks on two servers in {seconds:.1} s, rev {}", end.1);
+    for (operation, outcomes) in storm.counts.lock().unwrap().iter() {
+        println!("{operation:>14} {outcomes:?}");
+    }
+    println!("tickets by state {states:?}; {} phones watched, {ended} of them ended", phones.len());
+    for follower in consoles.into_iter().chain(boards).chain(phones.into_iter().map(|(_, phone)| phone)) {
+        follower.ends.abort();
+    }
+}
