@@ -66,14 +66,26 @@ pub fn device() -> Actor {
 
 /// A queue with keys of its own that refuses undeclared ones.
 pub fn queue() -> Queue {
+    queue_on(&super::given("WAITLESS_TEST_REDIS_URL"))
+}
+
+fn queue_on(url: &str) -> Queue {
     let namespace = format!("t{:016x}", rand::rng().random::<u64>());
-    Queue::new(&super::given("WAITLESS_TEST_REDIS_URL"), &QueueSettings { namespace, guarded: true }).expect("a URL")
+    Queue::new(url, &QueueSettings { namespace, guarded: true }).expect("a URL")
 }
 
 impl Shop {
     /// A restaurant that no script knows yet.
     pub fn unopened() -> Self {
         Self { queue: queue(), id: RestaurantId(rand::rng().random_range(1..u64::MAX)), now: NOON }
+    }
+
+    /// The default shop, in another Redis than the shared one.
+    pub async fn on(url: &str) -> Self {
+        let shop = Self { queue: queue_on(url), ..Self::unopened() };
+        let opening = shop.opening(&Layout::default());
+        shop.queue.load(&opening, Some(shop.now)).await.expect("Redis").expect("not loaded before");
+        shop
     }
 
     pub async fn open(layout: Layout) -> Self {
@@ -226,12 +238,12 @@ impl Shop {
                     let mut command = redis::cmd("HGETALL");
                     command.arg(&key);
                     command
-                },
+                }
                 "zset" => {
                     let mut command = redis::cmd("ZRANGE");
                     command.arg(&key).arg(0).arg(-1).arg("WITHSCORES");
                     command
-                },
+                }
                 "stream" => {
                     let len: i64 = redis::cmd("XLEN").arg(&key).query_async(&mut redis).await.expect("XLEN");
                     dump.insert(key, vec![(len.to_string().into_bytes(), Vec::new())]);

@@ -30,13 +30,19 @@ async fn call_next_calls_the_first() {
     let act = cover.common(&shop, &staff(), to).await;
     let called = act.ticket();
     assert_eq!((act.event.name.as_str(), act.event.reason.as_deref()), ("ticket.called", None));
-    assert_eq!((&called.id, called.state, called.calls, called.to.as_deref()), (&first.id, TicketState::Called, 1, Some("desk 2")));
+    assert_eq!(
+        (&called.id, called.state, called.calls, called.to.as_deref()),
+        (&first.id, TicketState::Called, 1, Some("desk 2"))
+    );
     assert_eq!((called.called_at, called.grace_until), (Some(shop.now), Some(shop.now + 300_000)));
     assert_eq!((called.undo_until, act.ahead()), (Some(shop.now + 600_000), None));
     assert_eq!(act.event.tickets.len(), 1, "nobody was passed");
     let deadlines = shop.deadlines().await;
     let of = |kind: &str| deadlines.get(&(kind.to_owned(), first.id.as_str().to_owned())).copied();
-    assert_eq!((of("grace"), of("last_call"), deadlines.len()), (Some(shop.now + 300_000), Some(shop.now + 180_000), 2));
+    assert_eq!(
+        (of("grace"), of("last_call"), deadlines.len()),
+        (Some(shop.now + 300_000), Some(shop.now + 180_000), 2)
+    );
     let recent = &shop.snapshot().await.lines[&line("A")].recent;
     assert_eq!((recent.len(), recent[0].number.as_str(), recent[0].at), (1, "A001", shop.now));
     assert_eq!(shop.ticket(&second.id).await.overtaken, 0);
@@ -200,7 +206,8 @@ async fn recall_calls_again_until_the_calls_are_used_up() {
     assert_eq!(act.ticket().undo_until, called.undo_until, "a recall makes no undo record");
     assert_eq!(shop.scores("called").await[ticket.id.as_str()], shop.now);
     assert_eq!(shop.deadlines().await[&("grace".to_owned(), ticket.id.as_str().to_owned())], shop.now + 300_000);
-    let recent: Vec<_> = shop.snapshot().await.lines[&line("A")].recent.iter().map(|call| call.number.clone()).collect();
+    let recent: Vec<_> =
+        shop.snapshot().await.lines[&line("A")].recent.iter().map(|call| call.number.clone()).collect();
     assert_eq!(recent, ["A001", "A002"], "at the front, once");
     assert_eq!(cover.done(&shop, &staff(), recall(&ticket)).await.ticket().calls, 3);
     cover.refused(&shop, &staff(), recall(&ticket), Rejection::NoRecallsLeft).await;
@@ -216,6 +223,7 @@ async fn a_line_remembers_ten_calls() {
         shop.join("A").await;
         shop.did(&staff(), call_next("A")).await;
     }
-    let recent: Vec<_> = shop.snapshot().await.lines[&line("A")].recent.iter().map(|call| call.number.clone()).collect();
+    let recent: Vec<_> =
+        shop.snapshot().await.lines[&line("A")].recent.iter().map(|call| call.number.clone()).collect();
     assert_eq!((recent.len(), recent[0].as_str(), recent[9].as_str()), (10, "A012", "A003"));
 }

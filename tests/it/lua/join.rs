@@ -133,15 +133,22 @@ async fn a_join_takes_a_number_and_the_last_place() {
     let ticket = act.ticket();
     assert_eq!(act.event.name, "ticket.joined");
     assert_eq!((ticket.id.clone(), ticket.r#ref.clone(), ticket.code.as_str()), (party.id, party.r#ref, "1234"));
-    assert_eq!((ticket.number.as_str(), ticket.order.as_str(), ticket.state), ("A001", "000000015", TicketState::Waiting));
+    assert_eq!(
+        (ticket.number.as_str(), ticket.order.as_str(), ticket.state),
+        ("A001", "000000015", TicketState::Waiting)
+    );
     assert_eq!((ticket.adults, ticket.children, ticket.channel, ticket.checked_in), (2, 1, Channel::Remote, false));
     assert_eq!((ticket.name.as_deref(), ticket.phone_last4.as_deref()), (Some("김"), Some("1234")));
-    assert_eq!((ticket.note.as_deref(), ticket.lang.as_deref(), ticket.eta_at_join), (Some("window"), Some("ko"), party.eta));
+    assert_eq!(
+        (ticket.note.as_deref(), ticket.lang.as_deref(), ticket.eta_at_join),
+        (Some("window"), Some("ko"), party.eta)
+    );
     assert_eq!((ticket.calls, ticket.delays, ticket.delays_left, ticket.overtaken), (0, 0, 3, 0));
     assert_eq!((ticket.joined_at, ticket.ahead_at_join, ticket.undo_until), (NOON, 0, None));
     assert_eq!((ticket.called_at, ticket.seated_at, ticket.missed_at, ticket.rejoin_until), (None, None, None, None));
     assert!(ticket.notices.is_empty() && ticket.ended.is_none() && ticket.to.is_none());
-    let items: Vec<_> = ticket.items.iter().map(|item| (item.item.as_str(), item.quantity, item.held, item.lost)).collect();
+    let items: Vec<_> =
+        ticket.items.iter().map(|item| (item.item.as_str(), item.quantity, item.held, item.lost)).collect();
     assert_eq!(items, [("cake", 2, 2, 0), ("tea", 1, 0, 0)]);
     assert_eq!((ticket.items[0].name.as_str(), ticket.items[0].price, ticket.total()), ("cake name", 1_000, 3_000));
     assert_eq!(act.event.stock.get("cake"), Some(&3));

@@ -6,10 +6,16 @@
 
 mod calls;
 mod commands;
+mod cost;
 mod cover;
+mod day;
 mod guest;
+mod idempotency;
 mod join;
+mod life;
 mod order;
+mod settings;
 mod staff;
 mod stock;
+mod timers;
 mod undo;

@@ -41,7 +41,9 @@ async fn between_two_places_there_is_always_another() {
         assert_eq!(found, between, "between {a} and {b}");
         assert!(*a < *found && *found < *b && !found.ends_with('0'));
     }
-    for (first, between) in [("9", "4"), ("2", "1"), ("1", "05"), ("05", "02"), ("01", "005"), ("000000015", "000000005")] {
+    for (first, between) in
+        [("9", "4"), ("2", "1"), ("1", "05"), ("05", "02"), ("01", "005"), ("000000015", "000000005")]
+    {
         miss(&shop, &moved).await;
         shop.take_place(&head, first).await;
         shop.take_place(&second, "95").await;

@@ -3,9 +3,7 @@
 use waitless::domain::{CallReason, Channel, Edit, Join, Policy, Rejection, Ticket, TicketState};
 
 use super::{
-    commands::{
-        call, cancel, complete, edit, edit_line, invalid, join, no_show, put_back, restore, seat, undo,
-    },
+    commands::{call, cancel, complete, edit, edit_line, invalid, join, no_show, put_back, restore, seat, undo},
     cover::Cover,
 };
 use crate::harness::shop::{DAY_ENDS_AT, Shop, guest, line, staff};
@@ -157,7 +155,8 @@ async fn edit_changes_a_party_and_keeps_its_place() {
     let mut cover = Cover::of("edit");
     let shop = Shop::open(Default::default()).await;
     let other = shop.join("A").await;
-    let party = Join { channel: Channel::Remote, name: Some("Kim".into()), note: Some("old".into()), ..shop.party("A") };
+    let party =
+        Join { channel: Channel::Remote, name: Some("Kim".into()), note: Some("old".into()), ..shop.party("A") };
     let ticket = shop.did(&guest(), join(&party)).await;
     let adults = |adults: u32| Edit { adults: Some(adults), ..Edit::default() };
     cover.refused(&shop, &staff(), edit(&stranger(&shop, &ticket), adults(3)), Rejection::NotFound).await;
@@ -165,7 +164,8 @@ async fn edit_changes_a_party_and_keeps_its_place() {
     cover.refused(&shop, &staff(), edit(&ticket, adults(21)), invalid("adults", "range")).await;
     let children = Edit { children: Some(19), ..Edit::default() };
     cover.refused(&shop, &staff(), edit(&ticket, children), invalid("adults", "range")).await;
-    let change = Edit { adults: Some(4), children: Some(1), note: Some(Some("=new".into())), name: Some(None), line: None };
+    let change =
+        Edit { adults: Some(4), children: Some(1), note: Some(Some("=new".into())), name: Some(None), line: None };
     let act = cover.common(&shop, &staff(), edit(&ticket, change.clone())).await;
     let edited = act.ticket();
     assert_eq!((act.event.name.as_str(), edited.adults, edited.children), ("ticket.edited", 4, 1));
@@ -178,7 +178,10 @@ async fn edit_changes_a_party_and_keeps_its_place() {
     assert_eq!(act.ticket().id, ticket.id);
     // Another line: number and order stay, also while called; then seated and missed.
     let act = cover.done(&shop, &staff(), edit_line(&ticket, "B")).await;
-    assert_eq!((act.ticket().line, &act.ticket().number, &act.ticket().order), (line("B"), &ticket.number, &ticket.order));
+    assert_eq!(
+        (act.ticket().line, &act.ticket().number, &act.ticket().order),
+        (line("B"), &ticket.number, &ticket.order)
+    );
     let act = cover.done(&shop, &staff(), edit_line(&other, "B")).await;
     assert_eq!((act.ticket().order, act.ahead(), act.event.line), (other.order.clone(), Some(0), Some(line("B"))));
     shop.did(&staff(), no_show(&ticket)).await;

@@ -17,7 +17,10 @@ async fn stock_is_set_counted_or_not() {
     assert_eq!((act.event.name.as_str(), act.event.item.as_deref()), ("stock.changed", Some("cake")));
     assert_eq!((act.outcome.done.left, act.event.stock.get("cake")), (Some(9), Some(&9)));
     let act = cover.done(&shop, &staff(), stock_set("cake", None)).await;
-    assert_eq!((act.outcome.done.left, act.event.stock.get("cake"), shop.left("cake").await), (Some(-1), Some(&-1), None));
+    assert_eq!(
+        (act.outcome.done.left, act.event.stock.get("cake"), shop.left("cake").await),
+        (Some(-1), Some(&-1), None)
+    );
     let act = cover.done(&shop, &staff(), stock_set("tea", 0)).await;
     assert_eq!((act.outcome.done.left, shop.left("tea").await), (Some(0), Some(0)));
     cover.finish();
