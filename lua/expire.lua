@@ -31,7 +31,7 @@ local function move(ticket, new_at)
   if not ticket then
     owner()['until'] = new_at
   elseif kind == 'grace' then
-    ticket.grace_until = new_at
+    set_grace(ticket, new_at)
     tell(ticket, 'deadline_moved', { ['until'] = new_at })
   elseif kind == 'rejoin' then
     ticket.rejoin_until = new_at
@@ -52,6 +52,7 @@ function acts.grace(ticket)
     remember(ticket)
     ticket.grace_used = true
     back_to_line(ticket, order_moved_back(ticket, 3) or order_again(ticket))
+    forget_call(ticket)
     return 'ticket.put_back'
   end
   miss(ticket)

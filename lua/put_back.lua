@@ -16,6 +16,7 @@ return perform(function()
   if not in_state(ticket, 'called') then return refuse('wrong_state') end
   remember(ticket)
   back_to_line(ticket, order_moved_back(ticket, places) or order_again(ticket))
+  forget_call(ticket)
   happened('ticket.put_back', { ticket = id, line = ticket.line })
   return done(ticket)
 end)
