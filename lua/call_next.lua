@@ -8,15 +8,19 @@
 --@use keys call state order deadline ticket overtake
 local letter, party_min, party_max, to = arguments()
 
--- The first by order among the parties of these sizes; `here_only`: of those that are there.
+-- No party is larger, whatever is asked.
+local PARTY_MAX = 20
+
+-- The first by order among the parties of these sizes; `here_only`: of those that are there. Orders are compared as
+-- digits alone: Lua compares text by Redis's locale, which may pass over the hyphens of a member.
 local function first_of(smallest, largest, here_only)
-  local first
-  for party = smallest, largest do
+  local first, first_order
+  for party = math.max(smallest, 1), math.min(largest, PARTY_MAX) do
     for _, presence in ipairs(here_only and { 'h' } or { 'h', 'a' }) do
       local prefix = string.format('%s-%02d-%s', letter, party, presence)
       local head = redis.call('ZRANGEBYLEX', K.heads, '[' .. prefix .. '-', '(' .. prefix .. '.', 'LIMIT', 0, 1)[1]
-      local place = head and string.sub(head, 8)
-      if place and (not first or place < first) then first = place end
+      local order = head and string.match(head, '%-(%d+)%-%w+$')
+      if order and (not first or order < first_order) then first, first_order = head, order end
     end
   end
   return first and ticket_in(first)

@@ -20,6 +20,7 @@ return perform(function()
   forget_undo(ticket)
   ticket.delays_left, ticket.delays = ticket.delays_left - 1, ticket.delays + 1
   back_to_line(ticket, order)
+  forget_call(ticket)
   happened('ticket.put_back', { ticket = id, line = ticket.line })
   return done(ticket)
 end)

@@ -9,7 +9,8 @@
 --@use keys call
 local log_max = arguments()
 
-local OUTAGE_MS, SHIFTS_MAX = 10000, 10
+-- An idle partition is only read: its timers cost no disk write.
+local OUTAGE_MS, BEAT_MS, SHIFTS_MAX = 10000, 2000, 10
 
 look_at_source()
 local beat = redis.call('HGET', K.src, 'heartbeat')
@@ -23,7 +24,7 @@ else
     shifts[SHIFTS_MAX + 1] = nil
     redis.call('HSET', K.src, 'shifts', cmsgpack.pack(shifts))
   end
-  if not beat or now - beat >= 1000 then redis.call('HSET', K.src, 'heartbeat', now) end
+  if not beat or now - beat >= BEAT_MS then redis.call('HSET', K.src, 'heartbeat', now) end
 end
 if log_max ~= '' then redis.call('XTRIM', K.events, 'MAXLEN', '~', log_max) end
 return { 'due', epoch, now, unpack(redis.call('ZRANGEBYSCORE', K.deadlines, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 100)) }

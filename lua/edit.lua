@@ -32,7 +32,10 @@ return perform(function()
   if waits then leave(ticket) end
   ticket.adults, ticket.children, ticket.line, ticket.note, ticket.name =
     new.adults, new.children, new.line, new.note, new.name
-  if waits then enter(ticket, 'waiting') end
+  if waits then
+    ticket.order = order_again(ticket)
+    enter(ticket, 'waiting')
+  end
   change_ticket(ticket)
   happened('ticket.edited', { ticket = id, line = ticket.line })
   return done(ticket)

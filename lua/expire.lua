@@ -31,7 +31,7 @@ local function move(ticket, new_at)
   if not ticket then
     owner()['until'] = new_at
   elseif kind == 'grace' then
-    ticket.grace_until = new_at
+    set_grace(ticket, new_at)
     tell(ticket, 'deadline_moved', { ['until'] = new_at })
   elseif kind == 'rejoin' then
     ticket.rejoin_until = new_at
@@ -51,7 +51,8 @@ function acts.grace(ticket)
   if policy().grace_over == 'put_back_once' and not ticket.grace_used then
     remember(ticket)
     ticket.grace_used = true
-    back_to_line(ticket, order_moved_back(ticket, 3) or ticket.order)
+    back_to_line(ticket, order_moved_back(ticket, 3) or order_again(ticket))
+    forget_call(ticket)
     return 'ticket.put_back'
   end
   miss(ticket)

@@ -15,7 +15,8 @@ return perform(function()
   if places < 1 or places > policy().delay_places_max then return invalid('places', 'range') end
   if not in_state(ticket, 'called') then return refuse('wrong_state') end
   remember(ticket)
-  back_to_line(ticket, order_moved_back(ticket, places) or ticket.order)
+  back_to_line(ticket, order_moved_back(ticket, places) or order_again(ticket))
+  forget_call(ticket)
   happened('ticket.put_back', { ticket = id, line = ticket.line })
   return done(ticket)
 end)

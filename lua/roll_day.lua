@@ -15,7 +15,7 @@ local function end_ticket(ticket)
   leave(ticket)
   forget_undo(ticket)
   if state == 'seated' then
-    finish(ticket, 'completed', 'day_end')
+    finish(ticket, 'completed')
   elseif state == 'waiting' then
     return_stock(ticket)
     finish(ticket, 'cancelled', 'day_end')

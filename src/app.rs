@@ -1,22 +1,197 @@
 //! Composition root: the one place that knows every part. Tests build the same app.
+//!
+//! Start-up does not wait for Redis or PostgreSQL: the server answers `/healthz` at once and `/readyz` when both have
+//! been seen and every restaurant is open. Later either may go away and come back.
 
-use tokio::net::TcpListener;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use crate::config::Config;
+use anyhow::Context as _;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
-/// Serves until `stop` completes.
+use crate::{
+    api::{self, Api, Parts, health::Readiness},
+    clock,
+    config::{Config, Secret},
+    db::Db,
+    hub::{Hub, HubSettings},
+    metrics::Metrics,
+    queue::{Live, Queue, QueueSettings},
+    service::{
+        accounts::Accounts, demo, keys::Keys, line::Lines, live_source::LiveSource, passwords::Passwords,
+        restaurants::Restaurants, revocations::Revocations, tokens::Tokens,
+    },
+    worker::timers,
+};
+
+/// Between attempts to start while Redis or PostgreSQL is away.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// After a drain, requests under way may take this long.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A running server.
+pub struct App {
+    hub: Arc<Hub>,
+    readiness: Arc<Readiness>,
+    drain: Duration,
+    stop: CancellationToken,
+    background: Vec<JoinHandle<()>>,
+    prepared: JoinHandle<anyhow::Result<()>>,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+/// Serves until `stop` completes, then drains.
 ///
 /// # Errors
-/// When a part cannot be set up.
+/// When a part cannot be set up, or what was found may not be served.
 pub async fn serve(
     listener: TcpListener,
     config: Config,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
-    let _ = config;
-    let router = axum::Router::new()
-        .route("/healthz", axum::routing::get(|| async { "ok" }))
-        .route("/readyz", axum::routing::get(|| async { "ok" }));
-    axum::serve(listener, router).with_graceful_shutdown(stop).await?;
-    Ok(())
+    tokio::pin!(stop);
+    let mut app = App::start(listener, config).await?;
+    tokio::pin!(stop);
+    let prepared = tokio::select! {
+        prepared = &mut app.prepared => prepared.context("start-up")?,
+        () = &mut stop => {
+            app.stop().await;
+            return Ok(());
+        }
+    };
+    if prepared.is_ok() {
+        stop.await;
+    }
+    app.stop().await;
+    prepared
+}
+
+impl App {
+    /// Starts a server on this listener.
+    ///
+    /// # Errors
+    /// When a URL cannot be used.
+    pub async fn start(listener: TcpListener, mut config: Config) -> anyhow::Result<Self> {
+        let listen = listener.local_addr()?;
+        if config.public_url.port() == Some(0) {
+            // A test's port is known only now.
+            config
+                .public_url
+                .set_port(Some(listen.port()))
+                .map_err(|()| anyhow::anyhow!("no port in the public URL"))?;
+        }
+        let config = Arc::new(config);
+        let stop = CancellationToken::new();
+        let metrics = Arc::new(Metrics::new());
+        let keys = Keys::new(&config.secret);
+        let db = Db::connect_lazy(&config.database_url)?;
+        let settings = QueueSettings { namespace: config.namespace.clone(), guarded: false };
+        let queue = Queue::new(config.redis_url.expose(), &settings)?;
+        let live = Live::start(config.redis_url.expose(), queue.clone())?;
+        let source = Arc::new(LiveSource::new(queue.clone(), live));
+        let hub_settings = HubSettings { limits: config.limits, ..HubSettings::default() };
+        let door_keys = keys.clone();
+        let door_codes = Arc::new(move |restaurant, at| door_keys.door_code(restaurant, at));
+        let hub = Arc::new(Hub::new(source, hub_settings, config.public_url.clone(), door_codes));
+        let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
+        let revocations = Revocations::new(queue.clone(), Arc::clone(&metrics));
+        let passwords = Passwords::default();
+        let readiness = Arc::new(Readiness::default());
+        let api = Api::new(Parts {
+            config: Arc::clone(&config),
+            listen,
+            queue: queue.clone(),
+            hub: Arc::clone(&hub),
+            lines: Lines::new(
+                queue.clone(),
+                Arc::clone(&hub),
+                db.clone(),
+                keys.clone(),
+                restaurants.clone(),
+                Arc::clone(&metrics),
+            ),
+            restaurants: restaurants.clone(),
+            accounts: Accounts::new(db.clone(), &keys, passwords.clone()),
+            tokens: Tokens::new(&keys),
+            revocations: revocations.clone(),
+            metrics,
+            readiness: Arc::clone(&readiness),
+        });
+        let background =
+            vec![tokio::spawn(timers::run(queue, stop.clone())), tokio::spawn(revocations.watch(stop.clone()))];
+        let prepared = tokio::spawn(prepare(config.dev, db, passwords, restaurants, Arc::clone(&readiness)));
+        let service = api::router(api).into_make_service_with_connect_info::<SocketAddr>();
+        let served = tokio::spawn(
+            axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future(),
+        );
+        tracing::info!(listen = %listen, url = %config.public_url, "serving");
+        Ok(Self { hub, readiness, drain: config.drain, stop, background, prepared, served })
+    }
+
+    /// Stops as a rolling restart wants it: no longer ready, good-byes spread over the drain time, requests finished.
+    pub async fn stop(self) {
+        self.readiness.draining();
+        self.prepared.abort();
+        self.hub.drain("restart", self.drain).await;
+        self.stop.cancel();
+        if tokio::time::timeout(FINISH_TIMEOUT, self.served).await.is_err() {
+            tracing::warn!("requests were still under way when the server stopped");
+        }
+        for task in self.background {
+            // A task that failed has logged why.
+            drop(task.await);
+        }
+    }
+}
+
+/// Waits for Redis and PostgreSQL and opens every restaurant; then the server is ready.
+async fn prepare(
+    dev: bool,
+    db: Db,
+    passwords: Passwords,
+    restaurants: Restaurants,
+    readiness: Arc<Readiness>,
+) -> anyhow::Result<()> {
+    let mut told = false;
+    loop {
+        match prepare_once(dev, &db, &passwords, &restaurants).await {
+            Ok(Prepared::Ready) => {
+                readiness.started();
+                tracing::info!(at = clock::now(), "ready");
+                return Ok(());
+            }
+            Ok(Prepared::DemoAccounts) => anyhow::bail!(
+                "the database holds the demo accounts, whose password everybody knows: \
+                 only `waitless dev` serves them; use another database, or delete these accounts"
+            ),
+            Err(error) => {
+                if !told {
+                    tracing::warn!(error = format!("{error:#}"), "waiting for Redis and PostgreSQL");
+                    told = true;
+                }
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+        }
+    }
+}
+
+enum Prepared {
+    Ready,
+    DemoAccounts,
+}
+
+async fn prepare_once(
+    dev: bool,
+    db: &Db,
+    passwords: &Passwords,
+    restaurants: &Restaurants,
+) -> anyhow::Result<Prepared> {
+    if dev {
+        demo::load(db, passwords, &Secret::from(demo::PASSWORD.to_owned())).await?;
+    } else if demo::demo_accounts_present(db).await? {
+        return Ok(Prepared::DemoAccounts);
+    }
+    restaurants.open_all().await?;
+    Ok(Prepared::Ready)
 }

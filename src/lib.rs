@@ -5,11 +5,13 @@
 
 pub mod api;
 pub mod app;
+pub mod clock;
 pub mod config;
 pub mod db;
 pub mod dev;
 pub mod domain;
 pub mod hub;
+pub mod listen;
 pub mod metrics;
 pub mod protocol;
 pub mod queue;

@@ -1,2 +1,91 @@
-//! The command line.
-fn main() {}
+//! The command line: what was asked for is started here, and what went wrong becomes an exit code.
+//!
+//! Exit codes: 0 stopped as asked, 1 failed while running, 2 bad configuration, 3 a missing program, a busy port or
+//! an unusable folder. Every problem is one line on standard error that says what to do.
+
+use std::{net::TcpListener, process::ExitCode};
+
+use tokio::runtime::{Builder, Runtime};
+use waitless::{
+    app,
+    config::{Config, Secret, Settings},
+    db, dev, listen, shutdown, telemetry,
+};
+
+mod cli;
+
+use cli::Command;
+
+/// Why the process ends with something else than 0.
+struct Ended {
+    code: u8,
+    lines: Vec<String>,
+}
+
+impl Ended {
+    const FAILED: u8 = 1;
+    const BAD_CONFIGURATION: u8 = 2;
+    const UNUSABLE: u8 = 3;
+
+    fn new(code: u8, line: impl Into<String>) -> Self {
+        Self { code, lines: vec![line.into()] }
+    }
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ended) => {
+            for line in &ended.lines {
+                eprintln!("waitless: {line}");
+            }
+            ExitCode::from(ended.code)
+        }
+    }
+}
+
+fn run() -> Result<(), Ended> {
+    let cli = cli::read().map_err(|lines| Ended { code: Ended::BAD_CONFIGURATION, lines })?;
+    telemetry::start(&cli.settings.log).map_err(|line| Ended::new(Ended::BAD_CONFIGURATION, line))?;
+    match cli.command {
+        Command::Serve { started_by_dev } => serve(&cli.settings, started_by_dev.is_some()),
+        Command::Dev => supervise(&cli.settings),
+        Command::Migrate => migrate(&cli.settings),
+    }
+}
+
+fn serve(settings: &Settings, dev: bool) -> Result<(), Ended> {
+    let mut config =
+        Config::from_settings(settings).map_err(|lines| Ended { code: Ended::BAD_CONFIGURATION, lines })?;
+    config.dev = dev;
+    let listener = listen::bind(config.listen).map_err(|line| Ended::new(Ended::UNUSABLE, line))?;
+    runtime(Builder::new_multi_thread())?.block_on(serve_until_stopped(listener, config)).map_err(failed)
+}
+
+async fn serve_until_stopped(listener: TcpListener, config: Config) -> anyhow::Result<()> {
+    let stop = shutdown::requested()?;
+    app::serve(tokio::net::TcpListener::from_std(listener)?, config, stop).await
+}
+
+fn supervise(settings: &Settings) -> Result<(), Ended> {
+    // Invariant: one thread. Children ask the kernel for a signal when their parent *thread* ends.
+    runtime(Builder::new_current_thread())?.block_on(dev::run(settings)).map_err(|error| match error {
+        dev::DevError::Configuration(lines) => Ended { code: Ended::BAD_CONFIGURATION, lines },
+        dev::DevError::Unusable(line) => Ended::new(Ended::UNUSABLE, line),
+        dev::DevError::Failed(line) => Ended::new(Ended::FAILED, line),
+    })
+}
+
+fn migrate(settings: &Settings) -> Result<(), Ended> {
+    let missing = || Ended::new(Ended::BAD_CONFIGURATION, "WAITLESS_DATABASE_URL is not set");
+    let url: &Secret = settings.database_url.as_ref().ok_or_else(missing)?;
+    runtime(Builder::new_multi_thread())?.block_on(db::migrate(url)).map_err(failed)
+}
+
+fn runtime(mut builder: Builder) -> Result<Runtime, Ended> {
+    builder.enable_all().build().map_err(failed)
+}
+
+fn failed(error: impl Into<anyhow::Error>) -> Ended {
+    Ended::new(Ended::FAILED, format!("{:#}", error.into()))
+}

@@ -8,7 +8,8 @@ local function arguments()
 end
 
 local function optional(text)
-  if text ~= '' then return text end
+  if text == '' then return nil end
+  return text
 end
 
 local by_staff = role == 'staff' or role == 'owner' or role == 'admin'
@@ -29,8 +30,8 @@ local function look_at_source(raise)
   if raise or seen[1] ~= run_id then
     epoch = math.max(epoch + 1, tonumber(epoch_min) + 1, seconds)
     redis.call('HSET', K.revs, 'epoch', epoch)
+    redis.call('HSET', K.src, 'run_id', run_id, 'last', now)
   end
-  redis.call('HSET', K.src, 'run_id', run_id, 'last', now)
 end
 
 local function refuse(code, ...)

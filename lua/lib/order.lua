@@ -28,6 +28,7 @@ local function between(a, b)
   local function digit(text) return tonumber(string.sub(text, i, i)) or 0 end
   while true do
     i = i + 1
+    if i > #b then error('nothing lies between ' .. a .. ' and ' .. b) end
     local x, y = digit(a), digit(b)
     if y - x >= 2 then
       digits[i] = math.floor((x + y) / 2)
@@ -61,7 +62,8 @@ local function order_from_head(line, places)
   return order_behind(members, places) or next_order()
 end
 
--- A former order, unless another ticket took it meanwhile: then just before that one.
+-- A ticket's own order, unless another one that waits in its line has it: then just before that one. Two equal orders
+-- in one line would leave no place between them.
 local function order_again(ticket)
   local prefix = ticket.line .. '-' .. ticket.order
   local taken = redis.call('ZRANGEBYLEX', K.order, '[' .. prefix .. '-', '(' .. prefix .. '.', 'LIMIT', 0, 1)

@@ -83,6 +83,7 @@ local rev
 -- `about` names what it is about: ticket, line, item, reason.
 local function happened(name, about)
   write_changes()
+  redis.call('HSET', K.src, 'last', now)
   rev = redis.call('HINCRBY', K.revs, restaurant_id, 1)
   local event = about or {}
   event.aggregate, event.epoch, event.rev, event.at = 'restaurant:' .. restaurant_id, epoch, rev, now

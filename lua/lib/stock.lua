@@ -19,11 +19,14 @@ local function retake_stock(ticket)
     local wants = item.returned or 0
     if wants > 0 then
       local left = stock_left(item.item)
-      local taken = math.min(math.max(left, 0), wants)
+      local counted = left >= 0
+      local taken = counted and math.min(left, wants) or 0
       if taken > 0 then change_stock(item.item, left - taken) end
       item.held, item.returned = taken, 0
-      item.lost = item.lost + wants - taken
-      if taken < wants then lost[#lost + 1] = item.item end
+      if counted and taken < wants then
+        item.lost = item.lost + wants - taken
+        lost[#lost + 1] = item.item
+      end
       change_ticket(ticket)
     end
   end

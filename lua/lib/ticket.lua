@@ -45,9 +45,18 @@ local function leave(ticket)
   elseif ticket.state == 'no_show' then
     redis.call('ZREM', K.missed, ticket.id)
     clear_deadline('rejoin', ticket.id)
+    ticket.rejoin_until = nil
   else
     redis.call('ZREM', K.ended, ticket.id)
   end
+end
+
+-- A grace ends then; the last call is before it, unless that is past.
+local function set_grace(ticket, until_at)
+  ticket.grace_until = until_at
+  set_deadline('grace', ticket.id, until_at)
+  local last_call_at = until_at - policy().last_call_s * 1000
+  if last_call_at > now then set_deadline('last_call', ticket.id, last_call_at) end
 end
 
 -- Puts a ticket into the lists of its new state, with the deadlines that belong to it.
@@ -59,11 +68,8 @@ local function enter(ticket, state)
     if away(ticket) then redis.call('HINCRBY', K.meta, 'away', 1) end
     hold_guards(ticket)
   elseif state == 'called' then
-    ticket.grace_until = now + policy().grace_s * 1000
     redis.call('ZADD', K.called, ticket.called_at, ticket.id)
-    set_deadline('grace', ticket.id, ticket.grace_until)
-    local last_call_at = ticket.grace_until - policy().last_call_s * 1000
-    if last_call_at > now then set_deadline('last_call', ticket.id, last_call_at) end
+    set_grace(ticket, now + policy().grace_s * 1000)
     hold_guards(ticket)
   elseif state == 'seated' then
     redis.call('ZADD', K.seated, ticket.seated_at, ticket.id)
@@ -145,11 +151,9 @@ end
 
 -- Back into the line, at the order it is given.
 local function back_to_line(ticket, order)
-  local was_called = ticket.state == 'called'
   leave(ticket)
   ticket.order, ticket.calls, ticket.to, ticket.called_at = order, 0, nil, nil
   enter(ticket, 'waiting')
-  if was_called then forget_call(ticket) end
 end
 
 -- called → no_show.

@@ -1,2 +1,137 @@
-//! Being built.
-pub mod live;
+//! How WaitLess is reached over HTTP. `router` is the table of contents.
+//!
+//! A request passes the [`edge`] (request id, headers, figures, problems), then its handler's extractors say who may ask
+//! ([`session`]), [`body`] reads what is asked, [`idempotency`] makes a retry safe, and [`crate::service`] does it.
+//! Nothing here decides about lines.
+
+mod auth;
+mod body;
+mod client;
+mod commands;
+mod docs;
+mod edge;
+pub mod health;
+mod idempotency;
+mod limits;
+mod live;
+mod policy;
+pub mod problem;
+mod responses;
+mod restaurants;
+mod router;
+mod session;
+mod sockets;
+mod state;
+mod stock;
+mod tickets;
+
+use std::{net::SocketAddr, ops::Deref, sync::Arc};
+
+pub use router::{document, router};
+
+use crate::{
+    config::Config,
+    domain::TicketId,
+    hub::Hub,
+    metrics::Metrics,
+    queue::Queue,
+    service::{accounts::Accounts, line::Lines, restaurants::Restaurants, revocations::Revocations, tokens::Tokens},
+};
+
+/// What the app hands to the API.
+pub struct Parts {
+    /// Settings.
+    pub config: Arc<Config>,
+    /// The address listened on, its port known.
+    pub listen: SocketAddr,
+    /// The live queue.
+    pub queue: Queue,
+    /// The rooms of this server.
+    pub hub: Arc<Hub>,
+    /// Use cases around lines.
+    pub lines: Lines,
+    /// Which restaurants there are.
+    pub restaurants: Restaurants,
+    /// Use cases around accounts.
+    pub accounts: Accounts,
+    /// Checks tokens.
+    pub tokens: Tokens,
+    /// Sessions that ended early.
+    pub revocations: Revocations,
+    /// Figures.
+    pub metrics: Arc<Metrics>,
+    /// Whether requests should come.
+    pub readiness: Arc<health::Readiness>,
+}
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+/// See [`Api`].
+pub struct Shared {
+    parts: Parts,
+    limits: limits::Limits,
+    origins: Vec<url::Origin>,
+    https: bool,
+}
+
+impl Deref for Api {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Deref for Shared {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl Api {
+    /// The API of these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Shared {
+            limits: limits::Limits::new(parts.config.limits),
+            origins: session::allowed_origins(&parts.config, parts.listen),
+            https: parts.config.public_url.scheme() == "https",
+            parts,
+        }))
+    }
+
+    /// The page that follows a ticket.
+    fn ticket_url(&self, ticket: &TicketId) -> String {
+        self.config.link(&format!("/t/{}", ticket.as_str()))
+    }
+
+    /// Takes over the hub's figures before they are shown.
+    fn note_hub_figures(&self) {
+        let stats = self.hub.stats();
+        let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.metrics.hub_rooms.set(gauge(stats.rooms));
+        for (kind, watchers) in [("board", stats.boards), ("ticket", stats.phones), ("console", stats.consoles)] {
+            self.metrics.hub_watchers.with_label_values(&[kind]).set(gauge(watchers));
+        }
+        // The hub counts from its own start, which is this process's.
+        let frames = &self.metrics.hub_frames;
+        for (kind, sent) in [
+            ("board", stats.board_frames),
+            ("ticket", stats.ticket_frames),
+            ("queue", stats.queue_frames),
+            ("delta", stats.delta_frames),
+            ("tick", stats.tick_frames),
+            ("bye", stats.bye_frames),
+        ] {
+            raise(&frames.with_label_values(&[kind]), sent);
+        }
+        raise(&self.metrics.hub_snapshots, stats.snapshots);
+    }
+}
+
+/// Brings a counter to a total that is counted elsewhere.
+fn raise(counter: &prometheus::IntCounter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
+}

@@ -6,6 +6,7 @@
 
 mod call;
 mod connect;
+mod idempotency;
 pub mod keys;
 mod live;
 pub mod script;

@@ -1,5 +1,11 @@
 //! Integration tests: one binary. `tests/run` brings up the private Redis (one-node cluster mode) and PostgreSQL that
 //! they use and exports their URLs.
 
+mod api;
+mod concurrency;
+mod db;
+mod dev;
 mod harness;
 mod lua;
+mod model;
+mod ws;

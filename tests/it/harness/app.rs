@@ -1,6 +1,6 @@
 //! A whole server in the test's process, with keys and a database of its own and the demo restaurant in it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use rand::RngExt as _;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ pub struct TestApp {
     pub config: Config,
     pub addr: SocketAddr,
     pub http: reqwest::Client,
+    database: Arc<database::TestDatabase>,
 }
 
 impl TestApp {
@@ -32,7 +33,7 @@ impl TestApp {
             listen,
             public_url: default_public_url(listen),
             redis_url: Secret::from(super::given("WAITLESS_TEST_REDIS_URL")),
-            database_url: Secret::from(database.url.clone()),
+            database_url: database.url.clone(),
             secret: Secret::from("a secret of the tests, long enough".to_owned()),
             origins: Vec::new(),
             trusted_proxies: Vec::new(),
@@ -43,20 +44,20 @@ impl TestApp {
             dev: true,
         };
         change(&mut config);
-        Self::run(config).await
+        Self::run(config, Arc::new(database)).await
     }
 
     /// Another server on the same Redis, keys and database.
     pub async fn sibling(&self) -> Self {
-        Self::run(self.config.clone()).await
+        Self::run(self.config.clone(), Arc::clone(&self.database)).await
     }
 
-    async fn run(config: Config) -> Self {
+    async fn run(config: Config, database: Arc<database::TestDatabase>) -> Self {
         let listener = tokio::net::TcpListener::bind(config.listen).await.expect("a free port");
         let addr = listener.local_addr().expect("bound");
         let app = App::start(listener, config.clone()).await.expect("the server starts");
         let http = reqwest::Client::builder().build().expect("a client");
-        let test = Self { app: Some(app), config, addr, http };
+        let test = Self { app: Some(app), config, addr, http, database };
         super::until("the server is ready", async || {
             let ready = test.http.get(test.url("/readyz")).send().await;
             ready.is_ok_and(|answer| answer.status().is_success()).then_some(())

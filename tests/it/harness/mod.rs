@@ -4,6 +4,7 @@ use std::time::Duration;
 
 pub mod app;
 pub mod database;
+pub mod redis_of_ones_own;
 pub mod shop;
 pub mod watch;
 

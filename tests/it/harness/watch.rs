@@ -50,6 +50,18 @@ impl Watcher {
         }
     }
 
+    /// The next tick; panics when something else comes.
+    pub async fn tick(&mut self) -> Value {
+        match self.socket.next().await {
+            Some(Ok(Message::Text(text))) => {
+                let frame: Value = serde_json::from_str(&text).expect("a frame is JSON");
+                assert_eq!(frame["type"], "tick");
+                frame
+            }
+            other => panic!("{other:?} instead of a tick"),
+        }
+    }
+
     /// The next frame; panics when the connection ends.
     pub async fn frame(&mut self) -> Value {
         match self.next().await {

@@ -1,0 +1,23 @@
+//! Clients that use a running WaitLess as people do. They share no code with the server.
+
+mod walk;
+
+use clap::Parser;
+
+/// Uses a running WaitLess as people do, and prints what it took.
+#[derive(Parser)]
+enum Command {
+    /// Three parties join, one is called: what a phone, the board and the console see, and when
+    Walk {
+        /// Base URL of the server
+        #[arg(default_value = "http://127.0.0.1:8080")]
+        url: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        Command::Walk { url } => walk::run(url.trim_end_matches('/')).await,
+    }
+}

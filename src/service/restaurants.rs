@@ -1,0 +1,355 @@
+//! Which restaurant a name means, and opening live state that is missing.
+//!
+//! A slug is looked up in this process, then in Redis, then in PostgreSQL, so that a line needs PostgreSQL only for
+//! restaurants that never opened. Live state is opened by one server at a time (an advisory lock in PostgreSQL) and
+//! once per server (a set of those under way); that two do it all the same is harmless, `load` refuses the second.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::watch;
+
+use super::{
+    business_day::{BusinessDay, NoBusinessDay},
+    line::LineError,
+};
+use crate::{
+    clock,
+    db::{self, Db, DbError, restaurants::Page},
+    domain::{OpenState, Rejection, RestaurantId, RestaurantRecord},
+    metrics::Metrics,
+    queue::{Opening, Queue, QueueError},
+};
+
+/// A slug may belong to another restaurant after this long.
+const SLUG_FRESH: Duration = Duration::from_secs(10);
+
+/// How long a restaurant that does not exist is believed not to: made-up ids must not reach PostgreSQL each time.
+const UNKNOWN_FRESH: Duration = Duration::from_secs(5);
+
+/// Most entries of each cache.
+const CACHE_LEN_MAX: usize = 10_000;
+
+/// A request waits this long for live state to be opened.
+const OPENING_WAIT: Duration = Duration::from_millis(800);
+
+/// Restaurants read from PostgreSQL at once when all are opened.
+const OPEN_ALL_PAGE: u32 = 200;
+
+/// Restaurants opened at the same time.
+const OPEN_ALL_CONCURRENCY: usize = 8;
+
+/// What came of opening a restaurant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// Its live state is there.
+    Present,
+    /// Another server is at it.
+    Elsewhere,
+    /// There is no such restaurant.
+    Unknown,
+    /// It could not be opened now.
+    Failed,
+}
+
+/// Why a restaurant could not be opened.
+#[derive(Debug, thiserror::Error)]
+enum OpenError {
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
+    NoBusinessDay(#[from] NoBusinessDay),
+    #[error("load was refused with {0}")]
+    Refused(&'static str),
+}
+
+/// The restaurants of the platform. Cheap to clone.
+#[derive(Clone)]
+pub struct Restaurants {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Queue,
+    db: Db,
+    metrics: Arc<Metrics>,
+    slugs: Cache<String, RestaurantId>,
+    loaded: Cache<RestaurantId, ()>,
+    unknown: Cache<RestaurantId, ()>,
+    opening: Mutex<HashMap<RestaurantId, watch::Receiver<Option<Opened>>>>,
+}
+
+impl Restaurants {
+    /// The restaurants of this database, live in this queue.
+    #[must_use]
+    pub fn new(queue: Queue, db: Db, metrics: Arc<Metrics>) -> Self {
+        let shared = Shared {
+            queue,
+            db,
+            metrics,
+            slugs: Cache::new(SLUG_FRESH),
+            loaded: Cache::new(SLUG_FRESH),
+            unknown: Cache::new(UNKNOWN_FRESH),
+            opening: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The restaurant of this slug.
+    ///
+    /// # Errors
+    /// [`LineError::NotFound`], or when neither Redis nor PostgreSQL could be asked.
+    pub async fn by_slug(&self, slug: &str) -> Result<RestaurantId, LineError> {
+        if !is_slug(slug) {
+            return Err(LineError::NotFound);
+        }
+        if let Some(id) = self.shared.slugs.get(slug) {
+            return Ok(id);
+        }
+        let id = match self.shared.queue.restaurant_of_slug(slug).await {
+            Ok(Some(id)) => id,
+            // Never opened, or Redis was emptied, or is away: PostgreSQL knows, too.
+            Ok(None) | Err(_) => db::restaurants::by_slug(&self.shared.db, slug).await?.ok_or(LineError::NotFound)?,
+        };
+        self.shared.slugs.put(slug.to_owned(), id);
+        Ok(id)
+    }
+
+    /// Makes sure that this restaurant is one, as a ticket id that a client made up may name any.
+    ///
+    /// # Errors
+    /// [`LineError::NotFound`]; [`LineError::Restoring`] when it is one and its live state is being opened.
+    pub async fn check(&self, id: RestaurantId) -> Result<(), LineError> {
+        if self.shared.loaded.get(&id).is_some() {
+            return Ok(());
+        }
+        if self.shared.queue.stamps(&[id]).await?.first().is_some_and(Option::is_some) {
+            self.shared.loaded.put(id, ());
+            return Ok(());
+        }
+        match self.open(id).await {
+            Opened::Unknown => Err(LineError::NotFound),
+            Opened::Present => Ok(()),
+            Opened::Elsewhere | Opened::Failed => Err(LineError::Restoring),
+        }
+    }
+
+    /// A page of all restaurants.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn page(&self, after: Option<db::restaurants::Cursor>, limit: u32) -> Result<Page, DbError> {
+        db::restaurants::page(&self.shared.db, after, limit).await
+    }
+
+    /// Opens the live state of a restaurant if it is missing. Who asks while it is under way waits for the same
+    /// opening, a little while; it goes on when nobody waits any more.
+    pub async fn open(&self, id: RestaurantId) -> Opened {
+        if self.shared.unknown.get(&id).is_some() {
+            return Opened::Unknown;
+        }
+        let mut result = self.opening_of(id);
+        let opened = tokio::time::timeout(OPENING_WAIT, result.wait_for(Option::is_some)).await;
+        match opened {
+            Ok(Ok(opened)) => opened.unwrap_or(Opened::Failed),
+            Ok(Err(_)) => Opened::Failed,
+            Err(_) => Opened::Elsewhere,
+        }
+    }
+
+    /// Asks for the live state of a restaurant to be opened, without waiting.
+    pub fn ask_to_open(&self, id: RestaurantId) {
+        if self.shared.unknown.get(&id).is_none() {
+            drop(self.opening_of(id));
+        }
+    }
+
+    fn opening_of(&self, id: RestaurantId) -> watch::Receiver<Option<Opened>> {
+        let mut opening = self.shared.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(result) = opening.get(&id) {
+            return result.clone();
+        }
+        let (tell, result) = watch::channel(None);
+        opening.insert(id, result.clone());
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let opened = shared.open_now(id).await;
+            shared.opening.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            // Nobody may be waiting.
+            let _ = tell.send(Some(opened));
+        });
+        result
+    }
+
+    /// Opens every restaurant whose live state is missing, and answers how many there are.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer, or a restaurant could not be opened; the others were.
+    pub async fn open_all(&self) -> Result<usize, OpenAllError> {
+        let (mut count, mut failed, mut after) = (0, 0, None);
+        loop {
+            let ids = db::restaurants::all_ids(&self.shared.db, after, OPEN_ALL_PAGE).await?;
+            let Some(last) = ids.last() else { break };
+            after = Some(*last);
+            count += ids.len();
+            let missing = ids.iter().zip(self.shared.queue.stamps(&ids).await?);
+            let missing: Vec<RestaurantId> = missing.filter(|(_, stamp)| stamp.is_none()).map(|(id, _)| *id).collect();
+            let opened: Vec<Opened> = stream::iter(missing)
+                .map(|id| self.shared.open_now(id))
+                .buffer_unordered(OPEN_ALL_CONCURRENCY)
+                .collect()
+                .await;
+            failed += opened.iter().filter(|opened| **opened == Opened::Failed).count();
+        }
+        if failed == 0 { Ok(count) } else { Err(OpenAllError::NotOpened(failed)) }
+    }
+}
+
+/// Why not all restaurants are open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenAllError {
+    /// PostgreSQL failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Redis failed.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// So many could not be opened; why was logged.
+    #[error("{0} restaurants could not be opened")]
+    NotOpened(usize),
+}
+
+impl Shared {
+    async fn open_now(&self, id: RestaurantId) -> Opened {
+        let opened = self.try_open(id).await.unwrap_or_else(|error| {
+            tracing::warn!(restaurant.id = %id, %error, "a restaurant cannot be opened");
+            Opened::Failed
+        });
+        let outcome = match opened {
+            Opened::Present => "opened",
+            Opened::Elsewhere => "elsewhere",
+            Opened::Unknown => "unknown",
+            Opened::Failed => "failed",
+        };
+        self.metrics.restaurants_opened.with_label_values(&[outcome]).inc();
+        if opened == Opened::Unknown {
+            self.unknown.put(id, ());
+        }
+        opened
+    }
+
+    async fn try_open(&self, id: RestaurantId) -> Result<Opened, OpenError> {
+        let Some(lock) = db::lock::try_lock(&self.db, id).await? else { return Ok(Opened::Elsewhere) };
+        let opened = self.load(id).await;
+        // It ends with its connection in any case.
+        if let Err(error) = lock.release().await {
+            tracing::debug!(%error, "a lock was not released in good order");
+        }
+        opened
+    }
+
+    async fn load(&self, id: RestaurantId) -> Result<Opened, OpenError> {
+        let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
+        let today = BusinessDay::at(clock::now(), &opening.time_zone, &opening.policy)?;
+        let opening = Opening {
+            restaurant: RestaurantRecord {
+                id,
+                slug: opening.slug,
+                name: opening.name,
+                time_zone: opening.time_zone,
+                currency: opening.currency,
+                state: OpenState::Open,
+                until: None,
+                reason: None,
+                announcement: None,
+                day: today.date,
+                day_ends_at: today.ends_at,
+            },
+            policy: opening.policy,
+            lines: opening.lines,
+            menu: opening.menu,
+        };
+        match self.queue.load(&opening, None).await? {
+            Ok(_) => {
+                tracing::info!(restaurant.id = %id, "a restaurant was opened");
+                Ok(Opened::Present)
+            }
+            Err(Rejection::AlreadyLoaded) => Ok(Opened::Present),
+            Err(refusal) => Err(OpenError::Refused(refusal.code())),
+        }
+    }
+}
+
+/// Whether a restaurant can have this slug.
+fn is_slug(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+/// What was looked up a short while ago.
+struct Cache<K, V> {
+    fresh: Duration,
+    entries: Mutex<HashMap<K, (V, Instant)>>,
+}
+
+impl<K: Eq + Hash, V: Copy> Cache<K, V> {
+    fn new(fresh: Duration) -> Self {
+        Self { fresh, entries: Mutex::default() }
+    }
+
+    fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(key).filter(|(_, at)| at.elapsed() < self.fresh).map(|(value, _)| *value)
+    }
+
+    fn put(&self, key: K, value: V) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= CACHE_LEN_MAX {
+            entries.retain(|_, (_, at)| at.elapsed() < self.fresh);
+            if entries.len() >= CACHE_LEN_MAX {
+                entries.clear();
+            }
+        }
+        entries.insert(key, (value, Instant::now()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_told_from_other_text() {
+        for slug in ["demo", "a", "7-eleven", &"a".repeat(63)] {
+            assert!(is_slug(slug), "{slug}");
+        }
+        for text in ["", "Demo", "-a", "a-", "a_b", "a/b", "식당", &"a".repeat(64)] {
+            assert!(!is_slug(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cache_forgets() {
+        let cache = Cache::new(Duration::from_secs(60));
+        assert_eq!(cache.get("a"), None);
+        cache.put("a".to_owned(), 1);
+        assert_eq!(cache.get("a"), Some(1));
+        for n in 0..CACHE_LEN_MAX {
+            cache.put(n.to_string(), n);
+        }
+        assert!(cache.entries.lock().expect("not poisoned").len() <= CACHE_LEN_MAX);
+        let stale = Cache::new(Duration::ZERO);
+        stale.put("a".to_owned(), 1);
+        assert_eq!(stale.get("a"), None);
+    }
+}

@@ -1,0 +1,11 @@
+//! The HTTP API through a real socket. Every answer of every test is held against the server's own OpenAPI document.
+
+mod accounts;
+mod contract;
+mod edge;
+mod guests;
+mod idempotency;
+mod roles;
+mod staff;
+mod strict;
+mod user;

@@ -1,0 +1,5 @@
+//! PostgreSQL: the schema, the lists, accounts and sessions, and life without it.
+
+mod accounts;
+mod outage;
+mod restaurants;
