@@ -98,7 +98,8 @@ local function happened(name, about)
   redis.call('SPUBLISH', K.channel, packed)
 end
 
--- The answer of a command: done, epoch, rev, at, ticket, ahead (-1: does not wait), pace of its class, left, dropped…
+-- The answer of a command: done, epoch, rev, at, ticket, ahead (-1: does not wait), pace of its class,
+-- left (-1: not counted), dropped…
 local function done(ticket, left, dropped)
   local ahead, pace = -1, ''
   if ticket and ticket.state == 'waiting' then
@@ -110,5 +111,5 @@ local function done(ticket, left, dropped)
   end
   rev = rev or tonumber(redis.call('HGET', K.revs, restaurant_id) or 0)
   local packed = ticket and cmsgpack.pack(ticket) or ''
-  return { 'done', epoch, rev, now, packed, ahead, pace, left or -1, unpack(dropped or {}) }
+  return { 'done', epoch, rev, now, packed, ahead, pace, left or '', unpack(dropped or {}) }
 end

@@ -292,6 +292,15 @@ impl Reply {
         }
     }
 
+    /// An empty string is none.
+    fn optional_int(&mut self) -> Result<Option<i64>, QueueError> {
+        match self.next()? {
+            Value::Int(number) => Ok(Some(number)),
+            Value::BulkString(bytes) if bytes.is_empty() => Ok(None),
+            other => Err(QueueError::Protocol(format!("{other:?} is not an integer"))),
+        }
+    }
+
     pub(super) fn bytes(&mut self) -> Result<Vec<u8>, QueueError> {
         match self.next()? {
             Value::BulkString(bytes) => Ok(bytes),
@@ -346,7 +355,7 @@ fn decode_outcome(reply: Vec<Value>) -> Result<Result<Outcome, Rejection>, Queue
     let ticket: Option<Ticket> = reply.packed()?;
     let ahead = u32::try_from(reply.int()?).ok();
     let pace: Option<PaceRecord> = reply.packed()?;
-    let left = reply.int()?;
-    let done = Done { ticket, ahead, pace, left: Some(left), dropped: reply.rest_texts()? };
+    let left = reply.optional_int()?;
+    let done = Done { ticket, ahead, pace, left, dropped: reply.rest_texts()? };
     Ok(Ok(Outcome { stamp, at, replayed, done }))
 }

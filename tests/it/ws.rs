@@ -126,7 +126,8 @@ async fn everybody_at_the_other_server_sees_the_line_move() {
     assert!(frame.get("name").is_none() && frame.get("note").is_none(), "staff's fields stay with staff");
     let frame = until(&mut moved, |frame| frame["ahead"] == 1).await;
     assert_eq!(frame["last_called"]["number"], one["number"]);
-    let frame = until(&mut board, |frame| line(frame, "A")["called"].as_array().is_some_and(|called| called.len() == 1)).await;
+    let frame =
+        until(&mut board, |frame| line(frame, "A")["called"].as_array().is_some_and(|called| called.len() == 1)).await;
     assert_eq!(line(&frame, "A")["next"], json!([two["number"], three["number"]]));
     let text = frame.to_string();
     assert!([&one, &two, &three].iter().all(|ticket| !text.contains(&id(ticket))), "no ticket id on a board");

@@ -64,9 +64,8 @@ async fn a_refresh_token_is_good_once() {
     let anon = shop.anon();
     let credentials = json!({"email": "staff@demo.test", "password": "waitless-demo"});
     let first = anon.post("/v1/auth/sign-in", credentials).await.did();
-    let refresh = async |tokens: &Value| {
-        anon.post("/v1/auth/refresh", json!({"refresh_token": tokens["refresh_token"]})).await
-    };
+    let refresh =
+        async |tokens: &Value| anon.post("/v1/auth/refresh", json!({"refresh_token": tokens["refresh_token"]})).await;
     let second = refresh(&first).await.did();
     assert_ne!(first["refresh_token"], second["refresh_token"]);
     let staff = shop.with_token(&token(&second, "access_token"));
@@ -94,7 +93,8 @@ async fn signing_out_works_on_every_server() {
     here.send(here.request("POST", "/v1/auth/sign-out")).await.did();
     here.get(&queue).await.refused(401, "unauthenticated");
     let began = std::time::Instant::now();
-    until("the other server knows", async || (other.with_token(&token).get(&queue).await.status == 401).then_some(())).await;
+    until("the other server knows", async || (other.with_token(&token).get(&queue).await.status == 401).then_some(()))
+        .await;
     assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     // Without a session there is nothing to do.
     shop.anon().send(shop.anon().request("POST", "/v1/auth/sign-out")).await.did();
@@ -130,7 +130,9 @@ async fn a_cookie_signs_in_pages_of_ours_only() {
     for origin in [shop.app.url(""), format!("http://localhost:{port}")] {
         anon.send(pause(Some(&origin))).await.did();
     }
-    for origin in ["https://evil.example", "http://127.0.0.1:1", "null", "nonsense", &format!("https://127.0.0.1:{port}")] {
+    for origin in
+        ["https://evil.example", "http://127.0.0.1:1", "null", "nonsense", &format!("https://127.0.0.1:{port}")]
+    {
         anon.send(pause(Some(origin))).await.refused(403, "forbidden");
         // A page cannot be made ours by the name it calls us by.
         anon.send(pause(Some("http://evil.example")).header("host", "evil.example")).await.refused(403, "forbidden");

@@ -44,12 +44,11 @@ impl Contract {
     /// Panics unless the body is JSON of this schema.
     pub(super) fn check_body(&self, name: &str, schema: &Value, body: &[u8]) {
         let body: Value = serde_json::from_slice(body).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let validator = Arc::clone(self.validators.lock().expect("not poisoned").entry(name.to_owned()).or_insert_with(
-            || {
+        let validator =
+            Arc::clone(self.validators.lock().expect("not poisoned").entry(name.to_owned()).or_insert_with(|| {
                 let root = json!({"allOf": [schema], "components": self.document["components"]});
                 Arc::new(jsonschema::validator_for(&root).unwrap_or_else(|error| panic!("{name}: {error}")))
-            },
-        ));
+            }));
         let errors: Vec<String> =
             validator.iter_errors(&body).map(|error| format!("{}: {error}", error.instance_path())).collect();
         assert!(errors.is_empty(), "{name}: {errors:#?} in {body:#}");

@@ -35,7 +35,8 @@ async fn every_answer_has_its_headers() {
 async fn a_request_has_one_id() {
     let shop = Shop::open().await;
     let anon = shop.anon();
-    let send = async |id: &str| anon.send(anon.request("GET", "/v1/restaurants/nowhere").header("x-request-id", id)).await;
+    let send =
+        async |id: &str| anon.send(anon.request("GET", "/v1/restaurants/nowhere").header("x-request-id", id)).await;
     let answer = send("from-the-proxy-1").await;
     assert_eq!(answer.header("x-request-id"), "from-the-proxy-1");
     assert_eq!(answer.refused(404, "not_found")["request_id"], "from-the-proxy-1");
@@ -76,7 +77,9 @@ async fn the_document_describes_everything() {
     let mut names = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
-            names.push(operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no name")).to_owned());
+            names.push(
+                operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no name")).to_owned(),
+            );
             assert!(operation["summary"].is_string(), "{method} {path} has no summary");
         }
     }

@@ -19,7 +19,10 @@ async fn everybody_reads_restaurants() {
     let items = menu["items"].as_array().expect("items");
     assert!(items.iter().any(|item| item["left"] == 50) && items.iter().any(|item| item["left"].is_null()), "{menu}");
     let board = anon.get("/v1/restaurants/demo/board").await.did();
-    assert_eq!((&board["type"], &board["door"], &board["lines"][0]["next"]), (&json!("board"), &json!(null), &json!(["A001"])));
+    assert_eq!(
+        (&board["type"], &board["door"], &board["lines"][0]["next"]),
+        (&json!("board"), &json!(null), &json!(["A001"]))
+    );
     let staff = shop.staff().await;
     let door = staff.get("/v1/restaurants/demo/board").await.did()["door"].clone();
     assert_eq!(door.as_str().map(str::len), Some(4), "staff see the door code");

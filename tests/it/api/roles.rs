@@ -128,7 +128,8 @@ async fn a_ticket_of_another_restaurant_is_not_found() {
     }
     let path = format!("/v1/restaurants/other/tickets/{}", id(&ticket));
     other.patch(&path, json!({"adults": 1})).await.refused(404, "not_found");
-    other.post("/v1/restaurants/other/tickets/find", json!({"number": "A001", "code": ticket["code"]}))
+    other
+        .post("/v1/restaurants/other/tickets/find", json!({"number": "A001", "code": ticket["code"]}))
         .await
         .refused(404, "not_found");
     // Who is signed in is told that a restaurant does not exist, who is not is told to sign in.

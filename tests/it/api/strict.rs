@@ -48,7 +48,8 @@ async fn a_join_is_read_strictly() {
     .await;
     // Prices come from the menu, never from the client.
     check(json!({"items": [{"item": "sikhye", "quantity": 1, "price": 1}]}), &["items[0].price unknown"]).await;
-    check(json!({"total": 0, "number": "A001", "adults": 0}), &["adults range", "number unknown", "total unknown"]).await;
+    check(json!({"total": 0, "number": "A001", "adults": 0}), &["adults range", "number unknown", "total unknown"])
+        .await;
     let nothing = anon.post(JOIN, json!({})).await;
     assert_eq!(nothing.invalid(), ["adults required", "channel required", "line required"]);
     assert_eq!(anon.post(JOIN, json!([])).await.invalid(), [" type"]);
@@ -104,7 +105,9 @@ async fn what_is_no_json_is_told_apart() {
     send(json, vec![0xff, 0xfe]).await.refused(400, "malformed");
     send(json, [vec![b'['; 10_000], vec![b']'; 10_000]].concat()).await.refused(400, "malformed");
     let fine = party(json!({})).to_string().into_bytes();
-    for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("multipart/form-data")] {
+    for content_type in
+        [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("multipart/form-data")]
+    {
         send(content_type, fine.clone()).await.refused(415, "unsupported_media_type");
     }
     send(Some("application/json; charset=utf-8"), fine).await.did();

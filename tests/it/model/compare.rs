@@ -7,7 +7,9 @@
 use std::fmt::Debug;
 
 use waitless::domain::{
-    Actor, Command, Done, Event, Millis, Rejection, Ticket, TicketId, TicketState, event::Pace, replica::Snapshot,
+    Actor, Command, Done, Event, Millis, Rejection, Ticket, TicketId, TicketState,
+    event::Pace,
+    replica::{Replica, Snapshot},
 };
 
 use super::{
@@ -28,7 +30,7 @@ pub(crate) struct Compared<S> {
     pub(crate) model: Model,
     subject: S,
     /// The subject's first snapshot with its events applied; `None` where that is not tested.
-    replica: Option<Snapshot>,
+    replica: Option<Replica>,
     pub(crate) coverage: Coverage,
     /// The first difference.
     pub(crate) mismatch: Option<String>,
@@ -38,7 +40,7 @@ impl<S: Subject> Compared<S> {
     pub(crate) fn new(mut model: Model, mut subject: S, now: Millis, with_replica: bool) -> Self {
         let first = subject.snapshot(now);
         model.live.rev = first.stamp.rev;
-        let replica = with_replica.then_some(first);
+        let replica = with_replica.then(|| Replica::new(first));
         let mut compared = Self { model, subject, replica, coverage: Coverage::default(), mismatch: None };
         compared.whole(now);
         compared
@@ -48,8 +50,9 @@ impl<S: Subject> Compared<S> {
     pub(crate) fn whole(&mut self, now: Millis) {
         let snapshot = self.subject.snapshot(now);
         if let Some(replica) = &self.replica {
-            let expected = Snapshot { at: now, ..presentable(snapshot.clone(), now) };
-            let replica = Snapshot { at: now, ..presentable(replica.clone(), now) };
+            let expected = Replica::new(Snapshot { at: now, ..snapshot.clone() });
+            let mut replica = replica.clone();
+            replica.lapse(now);
             self.same("the replica made from events (left) and the snapshot", &replica, &expected);
         }
         let expected = self.model.snapshot(now);

@@ -11,6 +11,7 @@ mod crowd;
 mod driver;
 mod generate;
 mod mutants;
+mod redis;
 mod rules;
 mod rules_tests;
 mod step;

@@ -59,11 +59,10 @@ impl Live {
         let Some(given_up) = entry.given_up.take() else { return };
         let mut newly_lost = Vec::new();
         for (ordered, wants) in entry.ticket.items.iter_mut().zip(given_up) {
-            let left = self.stock.get_mut(&ordered.item);
-            let taken = left.as_deref().map_or(0, |&left| wants.min(u32::try_from(left).expect("never below zero")));
-            if let Some(left) = left {
-                *left -= i64::from(taken);
-            }
+            // Of what is not counted any more there is enough.
+            let Some(left) = self.stock.get_mut(&ordered.item) else { continue };
+            let taken = wants.min(u32::try_from(*left).expect("never below zero"));
+            *left -= i64::from(taken);
             ordered.held = taken;
             ordered.lost += wants - taken;
             if taken < wants {
