@@ -110,7 +110,13 @@ fn signed_in(api: &Api, status: StatusCode, signed_in: &SignedIn) -> Result<Resp
 /// Create an account, without any role
 #[utoipa::path(post, path = "/auth/sign-up", tag = "accounts", operation_id = "signUp", request_body = SignUpBody,
     responses((status = 201, description = "Signed up and in", body = Tokens, headers(("Set-Cookie" = String))), SignUp))]
-pub async fn sign_up(State(api): State<Api>, client: ClientAddress, body: RawBody) -> Result<Response, Problem> {
+pub async fn sign_up(
+    State(api): State<Api>,
+    client: ClientAddress,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Result<Response, Problem> {
+    check_origin(&headers, &api)?;
     api.limits.check(Limit::SignUp, client)?;
     let SignUpBody { email, password, name } = body.read()?;
     let sign_up = accounts::SignUp { email, password: Secret::from(password), name };
@@ -156,7 +162,13 @@ pub async fn sign_in(
 /// Exchange a refresh token for new tokens
 #[utoipa::path(post, path = "/auth/refresh", tag = "accounts", operation_id = "refresh", request_body = RefreshBody,
     responses((status = 200, description = "New tokens", body = Tokens, headers(("Set-Cookie" = String))), SignIn))]
-pub async fn refresh(State(api): State<Api>, client: ClientAddress, body: RawBody) -> Result<Response, Problem> {
+pub async fn refresh(
+    State(api): State<Api>,
+    client: ClientAddress,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Result<Response, Problem> {
+    check_origin(&headers, &api)?;
     api.limits.check(Limit::SignIn, client)?;
     let RefreshBody { refresh_token } = body.read()?;
     match api.accounts.refresh(&refresh_token, clock::now()).await {

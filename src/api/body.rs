@@ -351,7 +351,7 @@ impl Fields {
         std::mem::take(&mut self.map)
     }
 
-    /// Names that a body asks for, and whether they have to be there.
+    /// Names that a body asks for, and whether they have to be there, for the test that compares them with OpenAPI.
     #[cfg(test)]
     pub fn asked_by<T: FromFields>() -> Vec<(&'static str, bool)> {
         let mut fields = Self { map: Map::new(), path: String::new(), errors: Vec::new(), asked: Vec::new() };

@@ -40,9 +40,9 @@ problem_sets! {
     /// A command by staff.
     StaffCommand: 400 401 403 404 409 413 415 422 429 500 503;
     /// A sign-up.
-    SignUp: 400 409 413 415 422 429 500 503;
+    SignUp: 400 403 409 413 415 422 429 500 503;
     /// A sign-in, or a refresh.
-    SignIn: 400 401 413 415 422 429 500 503;
+    SignIn: 400 401 403 413 415 422 429 500 503;
     /// A sign-out.
     SignOut: 400 401 403 413 415 422 500 503;
     /// A WebSocket for everybody.

@@ -78,3 +78,57 @@ pub fn router(api: Api) -> Router {
         .layer(middleware::from_fn_with_state(api.clone(), edge::edge))
         .with_state(api)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::api::body::{Fields, FromFields};
+
+    /// Fields that a body's schema has, and whether they have to be there.
+    fn documented(schemas: &Value, name: &str) -> BTreeMap<String, bool> {
+        let schema = &schemas[name];
+        assert_eq!(schema["additionalProperties"], false, "{name} takes nothing unknown");
+        let required: BTreeSet<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let properties = schema["properties"].as_object().into_iter().flat_map(|properties| properties.keys());
+        properties.map(|field| (field.clone(), required.contains(field.as_str()))).collect()
+    }
+
+    fn read<T: FromFields>() -> BTreeMap<String, bool> {
+        Fields::asked_by::<T>().into_iter().map(|(field, required)| (field.to_owned(), required)).collect()
+    }
+
+    #[test]
+    fn bodies_are_read_as_they_are_documented() {
+        let document = serde_json::to_value(document()).expect("a document");
+        let schemas = &document["components"]["schemas"];
+        for (name, read) in [
+            ("Join", read::<tickets::JoinBody>()),
+            ("Find", read::<tickets::FindBody>()),
+            ("Delay", read::<tickets::DelayBody>()),
+            ("CheckIn", read::<tickets::CheckInBody>()),
+            ("CallNext", read::<commands::CallNextBody>()),
+            ("Call", read::<commands::CallBody>()),
+            ("PutBack", read::<commands::PutBackBody>()),
+            ("Restore", read::<commands::RestoreBody>()),
+            ("Cancel", read::<commands::CancelBody>()),
+            ("Edit", read::<commands::EditBody>()),
+            ("State", read::<state::StateBody>()),
+            ("AnnouncementText", read::<state::AnnouncementBody>()),
+            ("StockSet", read::<stock::SetBody>()),
+            ("StockAdjust", read::<stock::AdjustBody>()),
+            ("SignUp", read::<auth::SignUpBody>()),
+            ("SignIn", read::<auth::SignInBody>()),
+            ("Refresh", read::<auth::RefreshBody>()),
+        ] {
+            assert_eq!(documented(schemas, name), read, "{name}");
+        }
+        let policy: BTreeSet<String> = documented(schemas, "PolicyChange").into_keys().collect();
+        let all = serde_json::to_value(crate::domain::Policy::default()).expect("plain data");
+        assert_eq!(policy, all.as_object().expect("an object").keys().cloned().collect());
+    }
+}

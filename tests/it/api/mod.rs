@@ -6,6 +6,7 @@ mod edge;
 mod guests;
 mod idempotency;
 mod roles;
+mod sockets;
 mod staff;
 mod strict;
 mod user;

@@ -16,7 +16,7 @@ use waitless::{
 };
 
 use super::contract::Contract;
-use crate::harness::app::TestApp;
+use crate::harness::{app::TestApp, until};
 
 /// The demo restaurant on a server of its own.
 pub(super) struct Shop {
@@ -116,6 +116,11 @@ impl Shop {
         let account = NewAccount { email: "other@demo.test", name: "다른 사람", password_hash: &password_hash };
         let account = accounts::put(&db, account, false).await.expect("an account");
         assert!(accounts::grant(&db, account, other, RestaurantRole::Staff).await.expect("granted"));
+        // Whoever asks first has it opened.
+        until("the restaurant is open", async || {
+            (self.anon().get("/v1/restaurants/other").await.status == 200).then_some(())
+        })
+        .await;
     }
 }
 
