@@ -31,6 +31,7 @@ local function move(ticket, new_at)
   if not ticket then
     owner()['until'] = new_at
   elseif kind == 'grace' then
+    clear_deadline('last_call', subject)
     set_grace(ticket, new_at)
     tell(ticket, 'deadline_moved', { ['until'] = new_at })
   elseif kind == 'rejoin' then

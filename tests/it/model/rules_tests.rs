@@ -439,7 +439,7 @@ fn the_day_rolls_when_nobody_is_called_and_nobody_waits_for_an_open_door() {
         let ticket = shop.ticket(serial);
         (ticket.state, ticket.ended.as_ref().and_then(|ended| ended.reason.clone()))
     };
-    assert_eq!(ended(1), (TicketState::NoShow, None));
+    assert_eq!(ended(1), (TicketState::NoShow, Some("day_end".to_owned())));
     assert_eq!(ended(2), (TicketState::Completed, None));
     assert_eq!(ended(3), (TicketState::Cancelled, Some("day_end".to_owned())));
     assert!(shop.model.snapshot(shop.now).tickets.is_empty());

@@ -1,6 +1,6 @@
 //! The day roll. Here in one piece; the scripts take steps.
 
-use waitless::domain::{Actor, Millis, OpenState, Rejection, Role, TicketState};
+use waitless::domain::{Actor, Millis, OpenState, Rejection, Role, TicketState, ticket::Ended};
 
 use super::{Act, Effect, Live, Model};
 
@@ -30,8 +30,15 @@ impl Live {
                     self.end(act, index, TicketState::Cancelled, Some("day_end"));
                 }
                 TicketState::Seated => self.end(act, index, TicketState::Completed, None),
-                TicketState::NoShow if self.entries[index].given_up.is_none() => self.return_items(index),
-                TicketState::NoShow | TicketState::Called | TicketState::Completed | TicketState::Cancelled => {}
+                TicketState::NoShow => {
+                    if self.entries[index].given_up.is_none() {
+                        self.return_items(index);
+                    }
+                    let ticket = &mut self.entries[index].ticket;
+                    ticket.rejoin_until = None;
+                    ticket.ended = Some(Ended { by: "timer".to_owned(), reason: Some("day_end".to_owned()) });
+                }
+                TicketState::Called | TicketState::Completed | TicketState::Cancelled => {}
             }
             self.entries[index].rejoin_deadline = None;
             self.entries[index].forget_undo();
