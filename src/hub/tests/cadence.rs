@@ -51,7 +51,8 @@ async fn positions_are_told_by_distance() {
         }
     }
     let counts: Vec<_> = positions.iter().map(Vec::len).collect();
-    // Ten seconds: at once; at most every 0.8 s, 2.4 s, 4 s. A flapping position may look unchanged when its time comes.
+    // Ten seconds: at once; at most every 0.8 s, 2.4 s, 4 s. A flapping position may look unchanged when its time
+    // comes.
     assert_eq!(counts[0], 100);
     assert!((4..=13).contains(&counts[1]), "{counts:?}");
     assert!((1..=5).contains(&counts[2]), "{counts:?}");
