@@ -204,7 +204,7 @@ async fn nobody_is_missed_because_we_were_away() {
 }
 
 #[tokio::test]
-async fn a_grace_that_moves_is_announced_again() {
+async fn a_grace_moves_by_the_outage_even_after_its_last_call() {
     let mut shop = Shop::open(Default::default()).await;
     let ticket = shop.join("A").await;
     shop.did(&staff(), call(&ticket, None)).await;
