@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- due: the deadlines of a partition that have come, at most 100, oldest first; keeps the heartbeat by which an outage is
--- known, and the event log short until the recorder does.
+-- due: the deadlines of a partition that have come, at most 100, oldest first; keeps the heartbeat by which an outage
+-- is known, and the event log short until the recorder does.
 -- KEYS: the fixed list (lib/keys) of any restaurant of the partition
 -- ARGV: log_max
 -- REPLY: due epoch now (deadline at)…
@@ -27,4 +27,5 @@ else
   if not beat or now - beat >= BEAT_MS then redis.call('HSET', K.src, 'heartbeat', now) end
 end
 if log_max ~= '' then redis.call('XTRIM', K.events, 'MAXLEN', '~', log_max) end
-return { 'due', epoch, now, unpack(redis.call('ZRANGEBYSCORE', K.deadlines, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 100)) }
+local come = redis.call('ZRANGEBYSCORE', K.deadlines, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 100)
+return { 'due', epoch, now, unpack(come) }

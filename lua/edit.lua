@@ -1,5 +1,6 @@
 #!lua
--- edit: staff change a party; number and place are kept. Empty arguments leave a field, `=…` sets a text, `=` clears it.
+-- edit: staff change a party; number and place are kept. Empty arguments leave a field, `=…` sets a text, `=` clears
+-- it.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: ticket, adults, children, line, note, name
 -- REPLY: done ticket ahead pace | not_found invalid wrong_state

@@ -5,14 +5,16 @@
 -- REPLY: done ticket ahead pace – dropped | invalid restaurant_closed paused direct line_closed party_size remote_closed door_code already_waiting daily_full line_full remote_full sold_out
 -- EVENT: ticket.joined
 -- COST: O(log n) + items
---@use keys call state menu order deadline ticket stock
+--@use keys call state menu order deadline ticket
 local id, ref, code, letter, adults, children, channel, present, guards, wanted, drop_sold_out, name, phone_last4,
   note, lang, eta = arguments()
 
 -- The refusal of a restaurant's or line's state, if guests may not join in it.
 local function refused_by(state, closed)
   if by_staff or state == 'open' then return end
-  return refuse(state == 'closed' and closed or state)
+  if state == 'paused' then return refuse('paused') end
+  if state == 'direct' then return refuse('direct') end
+  return refuse(closed)
 end
 
 -- Looks up what is ordered: the items of the ticket, or a refusal.
@@ -21,7 +23,8 @@ local function look_up_items()
   for _, want in ipairs(wanted) do
     local item, quantity = on_menu(want[1]), want[2]
     if not item then return nil, invalid('items', 'not_found') end
-    items[#items + 1] = { item = item.id, name = item.name, price = item.price, quantity = quantity, held = 0, lost = 0 }
+    items[#items + 1] =
+      { item = item.id, name = item.name, price = item.price, quantity = quantity, held = 0, lost = 0 }
   end
   for _, item in ipairs(items) do
     if item.quantity > policy().per_ticket_max then return nil, invalid('items', 'per_ticket_max') end
@@ -89,7 +92,8 @@ return perform(function()
   ticket.number = string.format('%s%03d', letter, line.last_number)
   ticket.order = next_order()
   ticket.adults, ticket.children, ticket.channel, ticket.checked_in = adults, children, channel, not remote
-  ticket.name, ticket.phone_last4, ticket.note, ticket.lang = optional(name), optional(phone_last4), optional(note), optional(lang)
+  ticket.name, ticket.phone_last4 = optional(name), optional(phone_last4)
+  ticket.note, ticket.lang = optional(note), optional(lang)
   ticket.calls, ticket.delays, ticket.delays_left, ticket.overtaken = 0, 0, policy().delays, 0
   ticket.joined_at, ticket.ahead_at_join = now, ahead
   ticket.eta_at_join = optional(eta) and cmsgpack.unpack(eta)

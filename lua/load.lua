@@ -22,7 +22,6 @@ redis.call('UNLINK', K.meta, K.tickets, K.order, K.heads, K.codes, K.called, K.s
   K.stock, K.guard, K.pace, K.idem, K.idem_until)
 forget_deadlines()
 restaurant_read = cmsgpack.unpack(record)
-restaurant_read.opened_at = now
 changed.restaurant, changed.policy = restaurant_read, cmsgpack.unpack(packed_policy)
 redis.call('HSET', K.meta, 'menu', menu)
 changed.menu = cmsgpack.unpack(menu)

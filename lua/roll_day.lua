@@ -35,7 +35,8 @@ local function some_live()
       if #ids < STEP then ids[#ids + 1] = id end
     end
   end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', K.ended, '(0', '+inf', 'LIMIT', 0, STEP - #ids)) do ids[#ids + 1] = id end
+  local undoable = redis.call('ZRANGEBYSCORE', K.ended, '(0', '+inf', 'LIMIT', 0, STEP - #ids)
+  for _, id in ipairs(undoable) do ids[#ids + 1] = id end
   return ids
 end
 

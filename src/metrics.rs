@@ -28,7 +28,10 @@ macro_rules! metrics {
             #[must_use]
             pub fn new() -> Self {
                 let registry = Registry::new();
-                $(let $field = register(&registry, <$kind as Figure>::new($name, concat!($($help),+).trim(), &[$($label),*]));)+
+                $(let $field = register(
+                    &registry,
+                    <$kind as Figure>::new($name, concat!($($help),+).trim(), &[$($label),*]),
+                );)+
                 Self { registry, $($field),+ }
             }
         }

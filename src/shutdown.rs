@@ -5,8 +5,8 @@ use std::io;
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Completes on the first SIGINT, SIGTERM or SIGHUP (a closed terminal, unless `nohup` said to ignore it). Signals count from this call on, not only
-/// from the first poll, so that none is lost in between.
+/// Completes on the first SIGINT, SIGTERM or SIGHUP (a closed terminal, unless `nohup` said to ignore it). Signals
+/// count from this call on, not only from the first poll, so that none is lost in between.
 ///
 /// # Errors
 /// When the handlers cannot be installed.

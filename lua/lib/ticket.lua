@@ -100,7 +100,9 @@ local function tell(ticket, kind, args)
   change_ticket(ticket)
 end
 
-local UNDONE = { 'state', 'order', 'calls', 'to', 'called_at', 'seated_at', 'missed_at', 'rejoin_until', 'ended', 'grace_used' }
+local UNDONE = {
+  'state', 'order', 'calls', 'to', 'called_at', 'seated_at', 'missed_at', 'rejoin_until', 'ended', 'grace_used',
+}
 
 -- Remembers how it was, before an act that can be taken back.
 local function remember(ticket, whole_day)

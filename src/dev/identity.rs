@@ -3,8 +3,9 @@
 //! PostgreSQL refuses to run as root, and another user may not be able to enter the folder of a clone (a 0700 home).
 //! Three ways, the first that works is taken:
 //! 1. not root: as ourselves;
-//! 2. root, or somebody without a name (which PostgreSQL refuses as well): still the same user to the disk, but unprivileged and not called root, in a user namespace of its own.
-//!    Process ids and signals are as ever, and the data stays in the data folder, removed with it;
+//! 2. root, or somebody without a name (which PostgreSQL refuses as well): still the same user to the disk, but
+//!    unprivileged and not called root, in a user namespace of its own. Process ids and signals are as ever, and the
+//!    data stays in the data folder, removed with it;
 //! 3. root where user namespaces are forbidden (some containers), or in somebody else's private folder: as the user
 //!    `postgres`, with the data under /var/lib/waitless and `store` as a link to it.
 //!

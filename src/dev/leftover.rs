@@ -42,7 +42,8 @@ pub(super) async fn stop_all(folder: &Folder) -> Result<(), DevError> {
     stop(servers, &[Signal::SIGTERM, Signal::SIGKILL]).await?;
     // Redis ends on SIGINT like on SIGTERM; for PostgreSQL it is the fast shutdown, SIGQUIT the one with recovery.
     stop(stores, &[Signal::SIGINT, Signal::SIGQUIT, Signal::SIGKILL]).await?;
-    // No PostgreSQL is left, so this names a dead one; its pid may be a stranger's by now, and postgres would not start.
+    // No PostgreSQL is left, so this names a dead one; its pid may be a stranger's by now, and postgres would not
+    // start.
     let _ = fs::remove_file(store.join("postgres/postmaster.pid"));
     Ok(())
 }

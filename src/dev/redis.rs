@@ -40,7 +40,8 @@ impl Redis {
     }
 }
 
-/// `appendfsync always`: acknowledged means kept. `noeviction`: a full memory refuses writes, it never forgets a ticket.
+/// `appendfsync always`: acknowledged means kept. `noeviction`: a full memory refuses writes, it never forgets a
+/// ticket.
 fn configuration(port: u16, password: &str) -> String {
     format!(
         "bind 127.0.0.1\nport {port}\nprotected-mode yes\nrequirepass {password}\n\

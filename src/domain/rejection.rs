@@ -55,7 +55,10 @@ macro_rules! rejections {
                     $($code => Self::$name,)+
                     "sold_out" => Self::SoldOut { items: details.to_vec() },
                     "invalid" => Self::Invalid(
-                        details.chunks(2).map(|pair| FieldError::new(pair[0].as_str(), pair.get(1).map_or("", |code| code))).collect(),
+                        details
+                            .chunks(2)
+                            .map(|pair| FieldError::new(pair[0].as_str(), pair.get(1).map_or("", |code| code)))
+                            .collect(),
                     ),
                     _ => return None,
                 })

@@ -1,5 +1,5 @@
-//! Every second: does the source stand where our rooms stand? Its agreement keeps them live; a difference shows an event
-//! that was lost on the way.
+//! Every second: does the source stand where our rooms stand? Its agreement keeps them live; a difference shows an
+//! event that was lost on the way.
 
 use std::sync::{Arc, PoisonError, Weak};
 

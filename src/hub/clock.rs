@@ -1,6 +1,7 @@
 //! Redis's clock as a room knows it: from the times that arrive, carried on by this server's own.
 //!
-//! Every time that arrives is a little old, so the latest reading is the best one. Only a snapshot may set the clock back.
+//! Every time that arrives is a little old, so the latest reading is the best one. Only a snapshot may set the clock
+//! back.
 
 use std::time::Duration;
 

@@ -4,7 +4,8 @@
 //! whenever something may be missing: a gap, a full channel (which shows as a gap), a new epoch, an interrupted
 //! subscription, or anti-entropy. While a snapshot is read, deliveries wait in their bounded channel.
 //!
-//! Invariants: one snapshot in flight per room, `snapshot_gap` apart; the room is live only while the source confirms it.
+//! Invariants: one snapshot in flight per room, `snapshot_gap` apart; the room is live only while the source confirms
+//! it.
 
 use std::{
     future::{Future, pending},

@@ -1,8 +1,8 @@
 //! Who is told: the rooms of this server and the watchers in them.
 //!
-//! A room holds a replica of one restaurant's live state, kept in step with a [`Source`] by its keeper. Watchers (boards,
-//! phones, consoles) are told *that* something changed and render *their own latest* view of it: no queue of frames
-//! grows behind a slow phone, it skips to the newest state.
+//! A room holds a replica of one restaurant's live state, kept in step with a [`Source`] by its keeper. Watchers
+//! (boards, phones, consoles) are told *that* something changed and render *their own latest* view of it: no queue of
+//! frames grows behind a slow phone, it skips to the newest state.
 //!
 //! Reading order: [`Hub`], `room` (what is shared), `state` (what is known), `keeper` (how it is kept), `watch` (one
 //! connection). It deliberately knows neither Redis nor axum: [`Source`] and [`Socket`] are its two seams.

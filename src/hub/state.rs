@@ -1,7 +1,7 @@
 //! What a room knows: the replica, how it came to it, and whether it is current. Pure but for the clock it is handed.
 //!
-//! Invariant: `version` grows with every change of what can be seen, and the log holds the latest changes without a hole, so
-//! a console at any logged version can be brought to the present one.
+//! Invariant: `version` grows with every change of what can be seen, and the log holds the latest changes without a
+//! hole, so a console at any logged version can be brought to the present one.
 
 use std::{
     collections::{BTreeSet, VecDeque},

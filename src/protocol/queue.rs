@@ -1,6 +1,7 @@
 //! What staff see: the whole queue, and what changed of it.
 //!
-//! Invariant: the `queue` frame at `prev`, with `set` put over it and `gone` taken away, is the next `queue` frame, but for
+//! Invariant: the `queue` frame at `prev`, with `set` put over it and `gone` taken away, is the next `queue` frame,
+//! but for
 //! `eta` and for `ahead`, which is the rank by `order`.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,5 @@
+//! Wire shapes, as clients see them.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, de::DeserializeOwned};

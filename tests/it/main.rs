@@ -8,4 +8,5 @@ mod dev;
 mod harness;
 mod lua;
 mod model;
+mod tidy;
 mod ws;

@@ -1,3 +1,5 @@
+//! Events applied to a replica, against the rules of applying.
+
 use super::*;
 use crate::domain::testing::{self, ticket};
 

@@ -1,7 +1,7 @@
 //! One watcher: its place in a room, and the conversation over its connection.
 //!
-//! One task, one loop, three inputs: the client, a bell that says "look again", and time. What is to be said is found by
-//! looking at the room, never kept for later; a client that is slow to take a frame finds the newest one next.
+//! One task, one loop, three inputs: the client, a bell that says "look again", and time. What is to be said is found
+//! by looking at the room, never kept for later; a client that is slow to take a frame finds the newest one next.
 //!
 //! Invariant: while a send waits, nothing is queued for the watcher.
 

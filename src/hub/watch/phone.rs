@@ -1,8 +1,8 @@
 //! What a ticket's holder has been shown, and when to show more.
 //!
-//! **Cadence by distance**: a change of the ticket itself or of something all guests see is shown at once, and so is every
-//! position of the next few; further back, positions are shown at most once in an interval that grows with the distance.
-//! The intervals are jittered downwards, so that nobody waits longer and not all look at the same time.
+//! **Cadence by distance**: a change of the ticket itself or of something all guests see is shown at once, and so is
+//! every position of the next few; further back, positions are shown at most once in an interval that grows with the
+//! distance. The intervals are jittered downwards, so that nobody waits longer and not all look at the same time.
 
 use std::{hash::Hasher as _, sync::Arc};
 

@@ -193,7 +193,8 @@ async fn every_event_is_published_as_it_is_logged() {
     let logged = shop.events().await;
     let mut heard = Vec::new();
     while heard.len() < 2 {
-        let push = pushes.recv().await.expect("a push");
+        let push = tokio::time::timeout(std::time::Duration::from_secs(10), pushes.recv());
+        let push = push.await.expect("published").expect("a push");
         if push.kind == redis::PushKind::SMessage {
             let [redis::Value::BulkString(of), redis::Value::BulkString(packed)] = push.data.as_slice() else {
                 panic!("{push:?}")

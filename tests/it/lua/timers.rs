@@ -204,6 +204,30 @@ async fn nobody_is_missed_because_we_were_away() {
 }
 
 #[tokio::test]
+async fn a_grace_moves_by_the_outage_even_after_its_last_call() {
+    let mut shop = Shop::open(Default::default()).await;
+    let ticket = shop.join("A").await;
+    shop.did(&staff(), call(&ticket, None)).await;
+    shop.pass(180_000).await;
+    assert_eq!(shop.tick().await.len(), 1, "the last call");
+    shop.later(600_000);
+    assert_eq!(shop.tick().await.len(), 1, "the grace moves");
+    let grace = shop.ticket(&ticket.id).await.grace_until.expect("called");
+    let last_call = ("last_call".to_owned(), ticket.id.as_str().to_owned());
+    assert_eq!(shop.deadlines().await.get(&last_call), None, "two minutes before it is now: nothing is still to come");
+    assert_eq!(grace, shop.now + 120_000);
+    let other = shop.join("A").await;
+    shop.did(&staff(), call(&other, None)).await;
+    shop.pass(180_000).await;
+    shop.tick().await;
+    shop.pass(115_000).await;
+    shop.later(20_000);
+    shop.tick().await;
+    let grace = shop.ticket(&other.id).await.grace_until.expect("still called");
+    assert_eq!(grace, shop.now + 5_000, "moved by the outage");
+}
+
+#[tokio::test]
 async fn an_outage_is_longer_than_ten_seconds_and_has_two_ends() {
     let mut shop = Shop::with_policy(Policy { grace_s: 10, last_call_s: 0, ..Policy::default() }).await;
     let ticket = shop.join("A").await;
@@ -229,7 +253,7 @@ async fn the_heartbeat_beats_while_there_are_deadlines() {
     shop.did(&staff(), call(&ticket, None)).await;
     assert_eq!(beat(&shop).await, Some(shop.now), "from the first deadline on");
     let first = shop.now;
-    for (ms, expected) in [(999, first), (1, first + 1_000)] {
+    for (ms, expected) in [(1_999, first), (1, first + 2_000)] {
         shop.later(ms);
         shop.due().await;
         assert_eq!(beat(&shop).await, Some(expected));

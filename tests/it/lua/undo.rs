@@ -160,4 +160,9 @@ async fn what_cannot_be_had_again_is_lost_and_told() {
     assert_eq!(shop.left("cake").await, Some(3));
     let again = undone(&shop, &ticket).await.ticket();
     assert_eq!((again.items[0].held, again.items[0].lost, again.notices.len()), (3, 1, 1));
+    // Of what is not counted any more there is enough.
+    shop.did(&staff(), cancel(&ticket)).await;
+    shop.did_quietly(&staff(), stock_set("cake", None)).await;
+    let again = undone(&shop, &ticket).await.ticket();
+    assert_eq!((again.items[0].held, again.items[0].lost, again.notices.len()), (0, 1, 1));
 }

@@ -1,0 +1,20 @@
+# WaitLess as an image. Not run where it was written (no Docker there); tests/it/tidy/packaging.rs checks what it names.
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /waitless
+ENV SQLX_OFFLINE=true
+COPY Cargo.toml Cargo.lock build.rs ./
+COPY .sqlx ./.sqlx
+COPY loadtest ./loadtest
+COPY lua ./lua
+COPY migrations ./migrations
+COPY src ./src
+RUN cargo build --release --locked --package waitless
+
+FROM debian:12-slim
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin waitless
+COPY --from=build /waitless/target/release/waitless /usr/local/bin/waitless
+USER 10001
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["waitless"]
+CMD ["serve"]

@@ -1,0 +1,71 @@
+//! How every source file looks.
+
+use super::{all_between, assert_none, files};
+
+const WIDTH: usize = 120;
+
+/// The part of a file that is not tests: those stand last.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod ").next().expect("a first part")
+}
+
+fn is_test(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("/tests.rs") || path.ends_with("/testing.rs")
+}
+
+/// Numbered lines of a file, comments left out.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
+    lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn a_source_file_says_what_it_is_for() {
+    let silent =
+        files("src", "rs").into_iter().chain(files("tests", "rs")).filter(|(_, text)| !text.starts_with("//! "));
+    assert_none(&silent.map(|(path, _)| format!("{path} does not open with //!")).collect::<Vec<_>>());
+}
+
+#[test]
+fn lines_fit_a_screen() {
+    let mut problems = Vec::new();
+    for (path, text) in files("src", "rs").into_iter().chain(files("lua", "lua")) {
+        for (index, line) in text.lines().enumerate() {
+            // A header field of a script is read by programs, as one line.
+            let field =
+                path.starts_with("lua/") && line.starts_with("-- ") && line[3..].starts_with(char::is_uppercase);
+            // Neither is a sentence cut in two so that it can no longer be searched for.
+            let sentence = all_between(line, "\"", "\"").iter().any(|text| text.len() > WIDTH / 2);
+            if line.chars().count() > WIDTH && !(field && line.contains(": ")) && !sentence {
+                problems.push(format!("{path}:{}: {} characters", index + 1, line.chars().count()));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+#[test]
+fn the_server_does_not_unwrap_allow_or_print() {
+    let mut problems = Vec::new();
+    for (path, text) in files("src", "rs").iter().filter(|(path, _)| !is_test(path)) {
+        let prints = path == "src/main.rs" || path == "src/cli.rs" || path.starts_with("src/dev/");
+        for (number, line) in code(without_tests(text)) {
+            let mut problem = |found: &str, why: &str| {
+                if line.contains(found) {
+                    problems.push(format!("{path}:{number}: {found} {why}"));
+                }
+            };
+            problem(".unwrap()", "has no sentence: expect(\"Invariant: …\")");
+            problem("#[allow", "gives no reason: #[expect(…, reason = \"…\")]");
+            problem("#![allow", "gives no reason: #![expect(…, reason = \"…\")]");
+            problem("dbg!(", "is for debugging");
+            if !prints {
+                problem("println!(", "prints: only the command line does, the rest logs");
+                problem("print!(", "prints: only the command line does, the rest logs");
+            }
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    assert_none(&problems);
+}
