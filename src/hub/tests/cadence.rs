@@ -6,7 +6,8 @@ use super::{
 };
 use crate::domain::{
     Announcement, Ticket, TicketState,
-    testing::{random_ticket, ticket},
+    restaurant::NumberAt,
+    testing::{line, random_ticket, snapshot, ticket},
 };
 
 fn called(serial: u32) -> Ticket {
@@ -33,29 +34,31 @@ fn the_interval_grows_with_the_distance() {
 async fn positions_are_told_by_distance() {
     let source = long_line().await;
     let hub = hub(&source, HubSettings::default());
-    // Serial, and how many frames may come in 20 s of a call every 100 ms for the first 2 s, then one every 2 s.
     let mut phones = Vec::new();
     for serial in [5, 20, 100, 199] {
         let mut phone = Client::open(&hub, Watch::Ticket(ticket(serial).id)).await;
         phone.news().await;
         phones.push(phone);
     }
-    // The head is called again and again: everybody's position changes.
-    let mut positions = vec![Vec::new(); phones.len()];
+    // Every tenth of a second for ten seconds the head is called or put back, and the line shows another last call.
+    let mut told = vec![0; phones.len()];
     for step in 0..100 {
-        let change = if step % 2 == 0 { called(0) } else { ticket(0) };
-        source.happen("ticket.called", vec![change]);
+        source.happen_with("ticket.called", |event| {
+            event.tickets = vec![if step % 2 == 0 { called(0) } else { ticket(0) }];
+            let mut line = snapshot().lines[&line('A')].clone();
+            line.recent = vec![NumberAt { number: format!("A{step}"), at: event.at }];
+            event.lines = vec![line];
+        });
         pass(ms(100)).await;
-        for (phone, positions) in phones.iter_mut().zip(&mut positions) {
-            positions.extend(phone.frames_now().into_iter().filter(|frame| frame["type"] == "ticket"));
+        for (phone, told) in phones.iter_mut().zip(&mut told) {
+            *told += phone.frames_now().into_iter().filter(|frame| frame["type"] == "ticket").count();
         }
     }
-    let counts: Vec<_> = positions.iter().map(Vec::len).collect();
-    // Ten seconds: at once; at most every 0.8 s, 2.4 s, 4 s. A flapping position may look unchanged when its time comes.
-    assert_eq!(counts[0], 100);
-    assert!((4..=13).contains(&counts[1]), "{counts:?}");
-    assert!((1..=5).contains(&counts[2]), "{counts:?}");
-    assert!((1..=3).contains(&counts[3]), "{counts:?}");
+    // At once; then at most every 1, 3, 5 s, jittered down to 0.8 of that.
+    assert_eq!(told[0], 100);
+    for (told, expected) in told[1..].iter().zip([9..=13, 3..=5, 1..=3]) {
+        assert!(expected.contains(told), "{told} not in {expected:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -243,6 +243,9 @@ impl Socket for ServerEnd {
 /// Longer than any tick, so that a client that waits so long has been forgotten.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// More than any test expects between two pieces of news.
+const FRAMES_MAX: usize = 100;
+
 impl Client {
     pub(crate) async fn open(hub: &Hub, watch: Watch) -> Self {
         Self::open_slow(hub, watch, 1_000).await
@@ -276,12 +279,13 @@ impl Client {
 
     /// The next frame that is no tick.
     pub(crate) async fn news(&mut self) -> Value {
-        loop {
+        for _ in 0..FRAMES_MAX {
             let frame = self.frame().await;
             if frame["type"] != "tick" {
                 return frame;
             }
         }
+        panic!("nothing but ticks")
     }
 
     /// Whatever was sent by now; the clock stands.
@@ -298,13 +302,14 @@ impl Client {
 
     /// How it was closed, after any further frames.
     pub(crate) async fn closed(&mut self) -> Option<CloseCode> {
-        loop {
+        for _ in 0..FRAMES_MAX {
             match timeout(PATIENCE, self.outbound.recv()).await.expect("an end in time") {
                 Some(Sent::Frame(_)) => {}
                 Some(Sent::Close(code)) => return Some(code),
                 None => return None,
             }
         }
+        panic!("no end")
     }
 
     pub(crate) fn send(&self, inbound: Inbound) {
