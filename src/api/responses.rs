@@ -27,6 +27,8 @@ problem_sets! {
     Listing: 422 500 503;
     /// A read of something public.
     Read: 404 429 500 503;
+    /// A read that tells staff more.
+    ReadByAnyone: 401 404 429 500 503;
     /// A read by a ticket's holder.
     HolderRead: 404 410 429 500 503;
     /// A read by staff.
@@ -46,7 +48,7 @@ problem_sets! {
     /// A sign-out.
     SignOut: 400 401 403 413 415 422 500 503;
     /// A WebSocket for everybody.
-    PublicSocket: 400 403 404 429 500 503;
+    PublicSocket: 400 401 403 404 429 500 503;
     /// A WebSocket for a ticket's holder.
     HolderSocket: 400 403 404 410 429 500 503;
     /// A WebSocket for staff.

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     Api,
     problem::Problem,
-    responses::{Listing, Read, StaffRead},
+    responses::{Listing, Read, ReadByAnyone, StaffRead},
     session::{Anyone, At, Staff, is_staff},
 };
 use crate::{
@@ -222,7 +222,8 @@ pub async fn menu(State(api): State<Api>, At(restaurant): At) -> Result<Json<Men
 /// The board: numbers for everybody to see; staff also get the door code
 #[utoipa::path(get, path = "/restaurants/{r}/board", tag = "restaurants", operation_id = "getBoard",
     params(("r" = String, Path, description = "Slug")),
-    responses((status = 200, description = "The `board` frame", body = BoardFrame), Read))]
+    security((), ("bearer" = []), ("cookie" = [])),
+    responses((status = 200, description = "The `board` frame", body = BoardFrame), ReadByAnyone))]
 pub async fn board(State(api): State<Api>, caller: Anyone, At(restaurant): At) -> Result<Response, Problem> {
     let with_door = is_staff(&caller.actor_at(restaurant));
     Ok(frame(api.lines.board(restaurant, with_door).await?))
