@@ -109,7 +109,10 @@ fn signed_in(api: &Api, status: StatusCode, signed_in: &SignedIn) -> Result<Resp
 
 /// Create an account, without any role
 #[utoipa::path(post, path = "/auth/sign-up", tag = "accounts", operation_id = "signUp", request_body = SignUpBody,
-    responses((status = 201, description = "Signed up and in", body = Tokens, headers(("Set-Cookie" = String))), SignUp))]
+    responses(
+        (status = 201, description = "Signed up and in", body = Tokens, headers(("Set-Cookie" = String))),
+        SignUp,
+    ))]
 pub async fn sign_up(
     State(api): State<Api>,
     client: ClientAddress,

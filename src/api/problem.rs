@@ -202,14 +202,13 @@ impl Problem {
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
         Self::new(match status.as_u16() {
-            400 => Code::Malformed,
             404 => Code::NotFound,
             405 => Code::MethodNotAllowed,
             413 => Code::TooLarge,
             415 => Code::UnsupportedMediaType,
             503 => Code::Unavailable,
-            // What the framework refuses of an upgrade (426 and the like).
-            400..=499 => Code::Malformed,
+            // 400, and what the framework refuses of an upgrade (426 and the like).
+            status if status < 500 => Code::Malformed,
             _ => Code::Internal,
         })
     }

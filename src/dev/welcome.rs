@@ -3,13 +3,7 @@
 use crate::config::Config;
 
 /// Address of a page on this server, and what it is.
-const PAGES: [(&str, &str); 5] = [
-    ("/", "phone"),
-    ("/kiosk/demo", "kiosk"),
-    ("/board/demo", "board"),
-    ("/console/demo", "console"),
-    ("/docs", "API docs"),
-];
+const PAGES: [(&str, &str); 2] = [("/docs", "API docs"), ("/v1/restaurants/demo/board", "board")];
 
 /// The lines after `ready`.
 pub(super) fn lines(config: &Config) -> Vec<String> {

@@ -186,7 +186,9 @@ impl Replica {
         if let (TicketState::Completed | TicketState::Cancelled, Some(until)) = (ticket.state, ticket.undo_until) {
             self.lapses.insert((until, ticket.id.clone()));
         }
-        self.standings.entry(ticket.line).or_default().put(&ticket);
+        if standing::lists(ticket.state) {
+            self.standings.entry(ticket.line).or_default().put(&ticket);
+        }
         self.tickets.insert(ticket.id.clone(), ticket);
     }
 

@@ -100,6 +100,11 @@ pub struct Standing {
 /// A line without anybody.
 pub(super) static NOBODY: Standing = Standing { waiting: Waiting::NOBODY, called: Vec::new(), missed: Vec::new() };
 
+/// Whether a ticket in this state stands anywhere.
+pub(super) fn lists(state: TicketState) -> bool {
+    matches!(state, TicketState::Waiting | TicketState::Called | TicketState::NoShow)
+}
+
 impl Standing {
     /// Those who wait.
     #[must_use]

@@ -148,3 +148,25 @@ async fn operators_see_figures_and_no_ids() {
     assert_eq!(anon.get("/version").await.did()["protocol"], "waitless.v1");
     assert_eq!(anon.get("/healthz").await.did()["status"], "ok");
 }
+
+#[tokio::test]
+async fn whoever_asks_too_often_is_told_when_to_come_back() {
+    let app = crate::harness::app::TestApp::start_with(|config| config.limits = true).await;
+    let shop = Shop::of(app).await;
+    let anon = shop.anon();
+    let guess =
+        async || anon.post("/v1/restaurants/demo/tickets/find", json!({"number": "A001", "code": "0000"})).await;
+    let mut tries = 0;
+    let refused = loop {
+        let answer = guess().await;
+        if answer.status == 429 {
+            break answer;
+        }
+        tries += 1;
+        assert!(tries < 1_000, "there is no limit");
+    };
+    assert!(tries >= 50, "a shop's Wi-Fi is one address: {tries}");
+    assert!(refused.header("retry-after").parse::<u32>().expect("seconds") >= 1);
+    refused.refused(429, "too_many_requests");
+    anon.join().await;
+}

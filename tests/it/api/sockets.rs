@@ -7,7 +7,10 @@ use tokio_tungstenite::{
 };
 
 use super::user::{Shop, own};
-use crate::harness::{until, watch::{Heard, Watcher}};
+use crate::harness::{
+    until,
+    watch::{Heard, Watcher},
+};
 
 const CONSOLE: &str = "/v1/restaurants/demo/console/live";
 const BOARD: &str = "/v1/restaurants/demo/board/live";
