@@ -62,12 +62,19 @@ impl Storm {
         let body: Value = answer.json().await.unwrap_or(Value::Null);
         let outcome = if status < 300 { "ok".to_owned() } else { body["code"].as_str().unwrap_or("?").to_owned() };
         assert!(status < 500, "{} {}: {status} {body}", request.name, request.path);
-        *self.counts.lock().unwrap().entry(request.name.to_owned()).or_default().entry(outcome).or_default() += 1;
+        *self
+            .counts
+            .lock()
+            .expect("no task has panicked")
+            .entry(request.name.to_owned())
+            .or_default()
+            .entry(outcome)
+            .or_default() += 1;
         (status, body)
     }
 
     fn some_ticket(&self, random: &mut StdRng) -> Option<(String, String, String)> {
-        let tickets = self.tickets.lock().unwrap();
+        let tickets = self.tickets.lock().expect("no task has panicked");
         // Mostly one of the last: the others have ended.
         let from = if random.random_bool(0.8) { tickets.len().saturating_sub(40) } else { 0 };
         (!tickets.is_empty()).then(|| tickets[random.random_range(from..tickets.len())].clone())
@@ -103,8 +110,8 @@ impl Storm {
                 self.send(random, &request("join", post, format!("{RESTAURANT}/tickets"), Some(body), staff)).await;
             if status == 201 {
                 let text = |name: &str| ticket[name].as_str().expect("a text").to_owned();
-                self.tickets.lock().unwrap().push((text("id"), text("number"), text("code")));
-                self.joined.lock().unwrap().push(ticket);
+                self.tickets.lock().expect("no task has panicked").push((text("id"), text("number"), text("code")));
+                self.joined.lock().expect("no task has panicked").push(ticket);
             }
             return;
         }
@@ -203,7 +210,7 @@ impl Storm {
                     staff: true,
                 };
                 if self.send(random, &request).await.0 == 200 {
-                    *self.adjusted.lock().unwrap().entry(item).or_default() += by;
+                    *self.adjusted.lock().expect("no task has panicked").entry(item).or_default() += by;
                 }
                 return;
             }
@@ -236,14 +243,14 @@ impl Follower {
         let kept = Arc::clone(&frames);
         let ends = tokio::spawn(async move {
             while let Heard::Frame(frame) = watcher.next().await {
-                kept.lock().unwrap().push(frame);
+                kept.lock().expect("no task has panicked").push(frame);
             }
         });
         Self { frames, ends }
     }
 
     fn last(&self) -> Value {
-        self.frames.lock().unwrap().last().expect("a first frame").clone()
+        self.frames.lock().expect("no task has panicked").last().expect("a first frame").clone()
     }
 
     fn stamp(&self) -> (i64, i64) {
@@ -437,7 +444,7 @@ async fn fifty_people_do_everything_at_once() {
         .collect();
     // Phones of some of the first tickets watch while it goes on.
     let ids: Vec<String> = until("fifty tickets", async || {
-        let tickets = storm.tickets.lock().unwrap();
+        let tickets = storm.tickets.lock().expect("no task has panicked");
         (tickets.len() >= 50).then(|| tickets.iter().step_by(5).map(|ticket| ticket.0.clone()).collect())
     })
     .await;
@@ -455,7 +462,7 @@ async fn fifty_people_do_everything_at_once() {
     let (mut queue, board) = until("queue and board agree", async || {
         let queue = storm.read(&format!("{RESTAURANT}/queue"), true).await;
         let board = storm.read(&format!("{RESTAURANT}/board"), false).await;
-        let last = storm.joined.lock().unwrap().iter().map(stamp).max();
+        let last = storm.joined.lock().expect("no task has panicked").iter().map(stamp).max();
         (stamp(&queue) == stamp(&board) && last <= Some(stamp(&queue))).then_some((queue, board))
     })
     .await;
@@ -465,7 +472,7 @@ async fn fifty_people_do_everything_at_once() {
     }
 
     for console in &consoles {
-        let frames = console.frames.lock().unwrap().clone();
+        let frames = console.frames.lock().expect("no task has panicked").clone();
         let replayed = replay(&frames);
         rank(&mut queue);
         for part in ["lines", "stock"] {
@@ -486,7 +493,11 @@ async fn fifty_people_do_everything_at_once() {
         );
     }
     for follower in &boards {
-        assert_eq!(without(follower.last(), &["at", "join_url"]), without(board.clone(), &["at", "join_url"]), "boards show the snapshot");
+        assert_eq!(
+            without(follower.last(), &["at", "join_url"]),
+            without(board.clone(), &["at", "join_url"]),
+            "boards show the snapshot"
+        );
     }
     let mut ended = 0;
     for (id, phone) in &phones {
@@ -503,7 +514,7 @@ async fn fifty_people_do_everything_at_once() {
         ended += usize::from(!now["ended"].is_null());
     }
 
-    let joined = storm.joined.lock().unwrap().clone();
+    let joined = storm.joined.lock().expect("no task has panicked").clone();
     check_numbers(&joined);
     let mut states: BTreeMap<String, u64> = BTreeMap::new();
     let mut taken: HashMap<String, i64> = HashMap::new();
@@ -523,14 +534,14 @@ async fn fifty_people_do_everything_at_once() {
         *states.entry(state).or_default() += 1;
     }
     for item in &storm.ordered {
-        let ledger =
-            stock_before[item].as_i64().expect("counted") + storm.adjusted.lock().unwrap().get(item).unwrap_or(&0);
+        let ledger = stock_before[item].as_i64().expect("counted")
+            + storm.adjusted.lock().expect("no task has panicked").get(item).unwrap_or(&0);
         let left = queue["stock"][item].as_i64().expect("counted");
         assert_eq!(left + taken.get(item).unwrap_or(&0), ledger, "stock of {item} is conserved to the unit");
     }
 
     println!("{} operations by {TASKS} tasks on two servers in {seconds:.1} s, rev {}", operations(), end.1);
-    for (operation, outcomes) in storm.counts.lock().unwrap().iter() {
+    for (operation, outcomes) in storm.counts.lock().expect("no task has panicked").iter() {
         println!("{operation:>14} {outcomes:?}");
     }
     println!("tickets by state {states:?}; {} phones watched, {ended} of them ended", phones.len());
