@@ -82,8 +82,8 @@ local function reopen()
     return
   end
   local record = owner()
+  if kind == 'restaurant' and record.state ~= 'open' then record.opened_at = now end
   record.state, record['until'], record.reason = 'open', nil, nil
-  if kind == 'restaurant' then record.opened_at = now end
 end
 
 return perform(function()
