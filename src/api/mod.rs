@@ -1,7 +1,7 @@
 //! How WaitLess is reached over HTTP. `router` is the table of contents.
 //!
-//! A request passes the [`edge`] (request id, headers, figures, problems), then its handler's extractors say who may
-//! ask ([`session`]), [`body`] reads what is asked, [`idempotency`] makes a retry safe, and [`crate::service`] does it.
+//! A request passes the `edge` (request id, headers, figures, problems), then its handler's extractors say who may
+//! ask (`session`), `body` reads what is asked, `idempotency` makes a retry safe, and [`crate::service`] does it.
 //! Nothing here decides about lines.
 
 mod auth;

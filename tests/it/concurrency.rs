@@ -451,10 +451,15 @@ async fn fifty_people_do_everything_at_once() {
     }
     let seconds = began.elapsed().as_secs_f64();
 
-    let mut queue = storm.read(&format!("{RESTAURANT}/queue"), true).await;
-    let board = storm.read(&format!("{RESTAURANT}/board"), false).await;
+    // The last command of the other server may still be on its way to the one that is read.
+    let (mut queue, board) = until("queue and board agree", async || {
+        let queue = storm.read(&format!("{RESTAURANT}/queue"), true).await;
+        let board = storm.read(&format!("{RESTAURANT}/board"), false).await;
+        let last = storm.joined.lock().unwrap().iter().map(stamp).max();
+        (stamp(&queue) == stamp(&board) && last <= Some(stamp(&queue))).then_some((queue, board))
+    })
+    .await;
     let end = stamp(&queue);
-    assert_eq!(stamp(&board), end);
     for follower in consoles.iter().chain(&boards) {
         until("every screen has the last change", async || (follower.stamp() == end).then_some(())).await;
     }
@@ -481,7 +486,7 @@ async fn fifty_people_do_everything_at_once() {
         );
     }
     for follower in &boards {
-        assert_eq!(without(follower.last(), &["at"]), without(board.clone(), &["at"]), "boards show the snapshot");
+        assert_eq!(without(follower.last(), &["at", "join_url"]), without(board.clone(), &["at", "join_url"]), "boards show the snapshot");
     }
     let mut ended = 0;
     for (id, phone) in &phones {
