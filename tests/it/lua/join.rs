@@ -81,6 +81,8 @@ async fn remote_joins_are_limited(cover: &mut Cover) {
     cover.refused(&shop, &guest(), join(&remote(&shop)), Rejection::RemoteClosed).await;
     shop.did(&staff(), join(&remote(&shop))).await;
     shop.did_quietly(&staff(), policy_set(Policy { remote: true, ..policy })).await;
+    // To be loaded is not to open: guests are not sent away for another minute because Redis was restored.
+    cover.refused(&shop, &guest(), join(&remote(&shop)), Rejection::RemoteFull).await;
     shop.did_quietly(&staff(), restaurant_set(OpenState::Closed, None)).await;
     shop.did_quietly(&staff(), restaurant_set(OpenState::Open, None)).await;
     shop.pass(59_999).await;

@@ -1,7 +1,7 @@
 //! due and expire: what happens by itself, and what an outage does to it.
 
 use waitless::{
-    domain::{Actor, Join, OpenState, Policy, Rejection, Role, Ticket, TicketState, policy::GraceOver},
+    domain::{Actor, Channel, Join, OpenState, Policy, Rejection, Role, Ticket, TicketState, policy::GraceOver},
     queue::{Deadline, keys::Partition},
 };
 
@@ -291,4 +291,18 @@ async fn due_lists_a_hundred_oldest_first_and_trims_the_log() {
     assert!((20..200).contains(&kept.len()), "{} events", kept.len());
     assert_eq!(kept.last().map(|event| event.rev), Some(251), "the newest stay");
     cover.finish();
+}
+
+#[tokio::test]
+async fn what_is_open_already_does_not_open_again() {
+    let mut shop = Shop::with_policy(Policy { remote_opens_after_s: 60, ..Policy::default() }).await;
+    let remote = |shop: &Shop| Join { channel: Channel::Remote, ..shop.party("A") };
+    shop.did_quietly(&staff(), restaurant_set(OpenState::Open, Some(shop.now + 5_000))).await;
+    shop.pass(5_000).await;
+    shop.tick().await;
+    shop.did(&guest(), join(&remote(&shop))).await;
+    shop.did_quietly(&staff(), restaurant_set(OpenState::Paused, Some(shop.now + 5_000))).await;
+    shop.pass(5_000).await;
+    shop.tick().await;
+    assert_eq!(shop.run(&guest(), join(&remote(&shop))).await.err(), Some(Rejection::RemoteClosed), "now it did");
 }
