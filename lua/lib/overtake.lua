@@ -5,18 +5,17 @@ local function overtake(called, reason, here_only)
   for _, member in ipairs(redis.call('ZRANGEBYLEX', K.order, from, before, 'LIMIT', 0, 20)) do
     local passed = ticket_of(ticket_in(member))
     local why = here_only and not passed.checked_in and 'not_here' or reason
-    if why == 'not_here' then
-      if not passed.told_not_here then
-        passed.told_not_here = true
-        passed.overtaken = passed.overtaken + 1
-        tell(passed, 'not_here')
-      end
-    else
+    if why ~= 'not_here' then
       passed.overtaken = passed.overtaken + 1
       tell(passed, 'overtaken', { number = called.number, reason = why })
-      if passed.overtaken == policy().overtaken_max then
-        tell(passed, 'passed_over', { overtaken = passed.overtaken })
-      end
+    elseif not passed.told_not_here then
+      passed.told_not_here = true
+      passed.overtaken = passed.overtaken + 1
+      tell(passed, 'not_here')
+    end
+    if passed.overtaken >= policy().overtaken_max and not passed.told_passed_over then
+      passed.told_passed_over = true
+      tell(passed, 'passed_over', { overtaken = passed.overtaken })
     end
   end
 end

@@ -287,7 +287,10 @@ fn who_is_not_there_is_told_once_and_keeps_the_place() {
         let next = Command::CallNext { line: line("A"), party_min: None, party_max: None, to: None };
         assert_eq!(shop.staff(next).expect("somebody is there").id, t(called));
     }
-    assert_eq!((shop.notices(1), shop.ticket(1).overtaken, shop.queue()), (vec!["not_here"], 1, vec![1]));
+    assert_eq!(
+        (shop.notices(1), shop.ticket(1).overtaken, shop.queue()),
+        (vec!["not_here", "passed_over"], 1, vec![1])
+    );
     let next = Command::CallNext { line: line("A"), party_min: None, party_max: None, to: None };
     assert_eq!(shop.staff(next), Err(Rejection::LineEmpty), "it never jams, and is never called unseen");
 }

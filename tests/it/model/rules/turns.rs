@@ -90,12 +90,13 @@ impl Live {
                 entry.ticket.overtaken += 1;
                 entry.tell(act.now, "not_here", []);
             }
-            return;
+        } else {
+            entry.ticket.overtaken += 1;
+            entry.tell(act.now, "overtaken", [("number", json!(number)), ("reason", json!(reason.as_str()))]);
         }
-        entry.ticket.overtaken += 1;
         let overtaken = entry.ticket.overtaken;
-        entry.tell(act.now, "overtaken", [("number", json!(number)), ("reason", json!(reason.as_str()))]);
-        if overtaken == overtaken_max {
+        if !entry.told_passed_over && overtaken >= overtaken_max {
+            entry.told_passed_over = true;
             entry.tell(act.now, "passed_over", [("overtaken", json!(overtaken))]);
         }
     }
