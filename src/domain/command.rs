@@ -139,6 +139,36 @@ pub enum Command {
     StockAdjust { item: String, by: i64 },
 }
 
+impl Command {
+    /// Its name in scripts, logs and figures.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Join(_) => "join",
+            Self::CallNext { .. } => "call_next",
+            Self::Call { .. } => "call",
+            Self::Recall { .. } => "recall",
+            Self::PutBack { .. } => "put_back",
+            Self::Delay { .. } => "delay",
+            Self::Seat { .. } => "seat",
+            Self::Complete { .. } => "complete",
+            Self::Cancel { .. } => "cancel",
+            Self::NoShow { .. } => "no_show",
+            Self::Restore { .. } => "restore",
+            Self::Rejoin { .. } => "rejoin",
+            Self::Undo { .. } => "undo",
+            Self::CheckIn { .. } => "check_in",
+            Self::Edit { .. } => "edit",
+            Self::Announce { .. } => "announce",
+            Self::RestaurantSet(_) => "restaurant_set",
+            Self::LineSet { .. } => "line_set",
+            Self::PolicySet(_) => "policy_set",
+            Self::StockSet { .. } => "stock_set",
+            Self::StockAdjust { .. } => "stock_adjust",
+        }
+    }
+}
+
 /// What an accepted command answers, beside stamp and time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Done {

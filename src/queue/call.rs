@@ -88,8 +88,7 @@ impl Queue {
         context: &CallContext,
         command: &Command,
     ) -> Result<Result<Outcome, Rejection>, QueueError> {
-        let (name, arguments) = encode(command);
-        self.call(name, restaurant, context, arguments).await
+        self.call(command.name(), restaurant, context, encode(command)).await
     }
 
     /// The ticket of a number and its code.
@@ -177,53 +176,45 @@ fn explained(script: &Script, error: QueueError) -> QueueError {
     }
 }
 
-fn encode(command: &Command) -> (&'static str, Arguments) {
+fn encode(command: &Command) -> Arguments {
     let arguments = Arguments::default();
     match command {
-        Command::Join(join) => ("join", encode_join(join)),
-        Command::CallNext { line, party_min, party_max, to } => (
-            "call_next",
-            arguments
-                .text("line", line.to_string())
-                .optional("party_min", *party_min)
-                .optional("party_max", *party_max)
-                .optional("to", to.as_deref()),
-        ),
-        Command::Call { ticket, reason, to } => (
-            "call",
-            arguments
-                .text("ticket", ticket.as_str())
-                .text("reason", reason.map_or("", |reason| reason.as_str()))
-                .optional("to", to.as_deref()),
-        ),
-        Command::Recall { ticket } => ("recall", arguments.text("ticket", ticket.as_str())),
+        Command::Join(join) => encode_join(join),
+        Command::CallNext { line, party_min, party_max, to } => arguments
+            .text("line", line.to_string())
+            .optional("party_min", *party_min)
+            .optional("party_max", *party_max)
+            .optional("to", to.as_deref()),
+        Command::Call { ticket, reason, to } => arguments
+            .text("ticket", ticket.as_str())
+            .text("reason", reason.map_or("", |reason| reason.as_str()))
+            .optional("to", to.as_deref()),
+        Command::Recall { ticket } => arguments.text("ticket", ticket.as_str()),
         Command::PutBack { ticket, places } => {
-            ("put_back", arguments.text("ticket", ticket.as_str()).text("places", places.to_string()))
+            arguments.text("ticket", ticket.as_str()).text("places", places.to_string())
         }
         Command::Delay { ticket, places } => {
-            ("delay", arguments.text("ticket", ticket.as_str()).text("places", places.to_string()))
+            arguments.text("ticket", ticket.as_str()).text("places", places.to_string())
         }
-        Command::Seat { ticket } => ("seat", arguments.text("ticket", ticket.as_str())),
-        Command::Complete { ticket } => ("complete", arguments.text("ticket", ticket.as_str())),
+        Command::Seat { ticket } => arguments.text("ticket", ticket.as_str()),
+        Command::Complete { ticket } => arguments.text("ticket", ticket.as_str()),
         Command::Cancel { ticket, reason } => {
-            ("cancel", arguments.text("ticket", ticket.as_str()).optional("reason", reason.as_deref()))
+            arguments.text("ticket", ticket.as_str()).optional("reason", reason.as_deref())
         }
-        Command::NoShow { ticket } => ("no_show", arguments.text("ticket", ticket.as_str())),
+        Command::NoShow { ticket } => arguments.text("ticket", ticket.as_str()),
         Command::Restore { ticket, places } => {
-            ("restore", arguments.text("ticket", ticket.as_str()).text("places", places.to_string()))
+            arguments.text("ticket", ticket.as_str()).text("places", places.to_string())
         }
-        Command::Rejoin { ticket } => ("rejoin", arguments.text("ticket", ticket.as_str())),
-        Command::Undo { ticket } => ("undo", arguments.text("ticket", ticket.as_str())),
-        Command::CheckIn { ticket, present } => {
-            ("check_in", arguments.text("ticket", ticket.as_str()).flag("present", *present))
-        }
-        Command::Edit { ticket, edit } => ("edit", encode_edit(arguments.text("ticket", ticket.as_str()), edit)),
-        Command::Announce { text, until } => ("announce", arguments.text("text", text).optional("until_at", *until)),
-        Command::RestaurantSet(state) => ("restaurant_set", encode_state(arguments, state)),
-        Command::LineSet { line, state } => ("line_set", encode_state(arguments.text("line", line.to_string()), state)),
-        Command::PolicySet(policy) => ("policy_set", arguments.packed("policy", policy)),
-        Command::StockSet { item, left } => ("stock_set", arguments.text("item", item).optional("left", *left)),
-        Command::StockAdjust { item, by } => ("stock_adjust", arguments.text("item", item).text("by", by.to_string())),
+        Command::Rejoin { ticket } => arguments.text("ticket", ticket.as_str()),
+        Command::Undo { ticket } => arguments.text("ticket", ticket.as_str()),
+        Command::CheckIn { ticket, present } => arguments.text("ticket", ticket.as_str()).flag("present", *present),
+        Command::Edit { ticket, edit } => encode_edit(arguments.text("ticket", ticket.as_str()), edit),
+        Command::Announce { text, until } => arguments.text("text", text).optional("until_at", *until),
+        Command::RestaurantSet(state) => encode_state(arguments, state),
+        Command::LineSet { line, state } => encode_state(arguments.text("line", line.to_string()), state),
+        Command::PolicySet(policy) => arguments.packed("policy", policy),
+        Command::StockSet { item, left } => arguments.text("item", item).optional("left", *left),
+        Command::StockAdjust { item, by } => arguments.text("item", item).text("by", by.to_string()),
     }
 }
 

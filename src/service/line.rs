@@ -168,7 +168,7 @@ impl Lines {
         context: &CallContext,
         command: &Command,
     ) -> Result<Outcome, LineError> {
-        self.counted(restaurant, name_of(command), self.queue.run(restaurant, context, command)).await
+        self.counted(restaurant, command.name(), self.queue.run(restaurant, context, command)).await
     }
 
     /// The ticket of a number and its code.
@@ -360,33 +360,5 @@ impl Lines {
     #[must_use]
     pub fn is_present(&self, restaurant: RestaurantId, door: Option<&str>) -> bool {
         door.is_some_and(|code| self.keys.door_code_valid(restaurant, code, clock::now()))
-    }
-}
-
-/// A command's name in figures and scripts.
-#[must_use]
-pub fn name_of(command: &Command) -> &'static str {
-    match command {
-        Command::Join(_) => "join",
-        Command::CallNext { .. } => "call_next",
-        Command::Call { .. } => "call",
-        Command::Recall { .. } => "recall",
-        Command::PutBack { .. } => "put_back",
-        Command::Delay { .. } => "delay",
-        Command::Seat { .. } => "seat",
-        Command::Complete { .. } => "complete",
-        Command::Cancel { .. } => "cancel",
-        Command::NoShow { .. } => "no_show",
-        Command::Restore { .. } => "restore",
-        Command::Rejoin { .. } => "rejoin",
-        Command::Undo { .. } => "undo",
-        Command::CheckIn { .. } => "check_in",
-        Command::Edit { .. } => "edit",
-        Command::Announce { .. } => "announce",
-        Command::RestaurantSet(_) => "restaurant_set",
-        Command::LineSet { .. } => "line_set",
-        Command::PolicySet(_) => "policy_set",
-        Command::StockSet { .. } => "stock_set",
-        Command::StockAdjust { .. } => "stock_adjust",
     }
 }
