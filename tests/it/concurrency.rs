@@ -549,3 +549,36 @@ async fn fifty_people_do_everything_at_once() {
         follower.ends.abort();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_who_call_next_at_once_call_three() {
+    let here = TestApp::start().await;
+    let there = here.sibling().await;
+    let token = here.token("staff").await;
+    let mut joined = BTreeSet::new();
+    for _ in 0..4 {
+        let body = json!({ "line": "A", "adults": 2, "channel": "onsite" });
+        let answer = here.http.post(here.url(&format!("{RESTAURANT}/tickets"))).json(&body).send().await;
+        let ticket: Value = answer.expect("an answer").json().await.expect("JSON");
+        joined.insert(ticket["id"].as_str().expect("an id").to_owned());
+    }
+    let call = async |server: &TestApp, key: &str| {
+        let url = server.url(&format!("{RESTAURANT}/lines/A/call-next"));
+        let request = server.http.post(url).bearer_auth(&token).header("idempotency-key", key).json(&json!({}));
+        let answer = request.send().await.expect("an answer");
+        let replayed = answer.headers().contains_key("idempotency-replayed");
+        (answer.status().as_u16(), replayed, answer.text().await.expect("a body"))
+    };
+    let keys = ["three-staff-devices-1", "three-staff-devices-2", "three-staff-devices-3"];
+    let answers = tokio::join!(call(&here, keys[0]), call(&there, keys[1]), call(&here, keys[2]));
+    let id = |answer: &(u16, bool, String)| {
+        assert_eq!((answer.0, answer.1), (200, false), "{}", answer.2);
+        let body: Value = serde_json::from_str(&answer.2).expect("JSON");
+        body["ticket"]["id"].as_str().expect("an id").to_owned()
+    };
+    let called = BTreeSet::from([id(&answers.0), id(&answers.1), id(&answers.2)]);
+    assert!(called.len() == 3 && called.is_subset(&joined), "three calls, three tickets");
+    let again = call(&there, keys[0]).await;
+    assert_eq!(again, (200, true, answers.0.2), "a retry with its key gives the same, byte for byte");
+    println!("three calls at once called {} tickets; the retry was replayed", called.len());
+}
