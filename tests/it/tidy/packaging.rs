@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args as _, Command};
 use serde_yaml_ng::Value;
-use waitless::config::Settings;
+use waitless::{config::Settings, metrics::Metrics};
 
 use super::{all_between, assert_none, files, read, root};
 
@@ -51,6 +51,18 @@ fn the_operators_table_of_settings_is_complete() {
         rows.push_str(&format!("| `{variable}` | {default} | {help} |\n"));
     }
     assert!(document.contains(&rows), "docs/OPERATIONS.md should have these rows:\n{rows}");
+}
+
+#[test]
+fn the_operators_table_of_figures_is_complete() {
+    let document = read("docs/OPERATIONS.md");
+    let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| `waitless_")).collect();
+    for (name, help) in Metrics::ALL {
+        let (begin, end) = (format!("| `{name}` |"), format!("| {} |", help.trim()));
+        let of_it = rows.iter().filter(|row| row.starts_with(&begin) && row.ends_with(&end));
+        assert_eq!(of_it.count(), 1, "docs/OPERATIONS.md should have one row of {name}: {help}");
+    }
+    assert_eq!(rows.len(), Metrics::ALL.len(), "a figure that does not exist has a row");
 }
 
 fn compose() -> BTreeMap<String, Value> {
