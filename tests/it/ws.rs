@@ -229,3 +229,21 @@ async fn a_quiet_watcher_is_ticked() {
     let tick = tokio::time::timeout(Duration::from_secs(10), board.tick()).await.expect("a tick comes");
     assert_eq!((tick["live"].as_bool(), tick["every_ms"].as_u64()), (Some(true), Some(4_000)));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_acts_by_itself_and_is_seen() {
+    let pair = Pair::start().await;
+    let owner = pair.here.token("owner").await;
+    let url = pair.here.url(&format!("{DEMO}/policy"));
+    let body = json!({ "grace_s": 1, "last_call_s": 0 });
+    let answer = pair.here.http.patch(url).bearer_auth(owner).json(&body).send().await.expect("an answer");
+    assert_eq!(answer.status().as_u16(), 200);
+    let ticket = pair.join("A").await;
+    let mut phone = pair.phone(&ticket).await;
+    pair.call_next().await;
+    until(&mut phone, |frame| frame["state"] == "called").await;
+    until(&mut phone, |frame| frame["state"] == "waiting").await;
+    pair.call_next().await;
+    let missed = until(&mut phone, |frame| frame["state"] == "no_show").await;
+    assert!(missed["rejoin_until"].as_i64() > missed["missed_at"].as_i64(), "the second time it is missed");
+}
