@@ -1,0 +1,10 @@
+/**
+ * How a page is written: templates whose values are text, never markup.
+ *
+ * `html` escapes by construction: a value becomes a text node, an attribute or a property, whatever it contains. The
+ * library is lit-html, vendored. Invariant: nothing in static/ sets innerHTML or a `style` attribute (the content
+ * security policy refuses the second); sizes that follow data are attributes of an svg or of `progress`.
+ */
+export { html, svg, nothing, render } from "../vendor/lit-html/lit-html.js";
+export { live } from "../vendor/lit-html/directives/live.js";
+export { repeat } from "../vendor/lit-html/directives/repeat.js";

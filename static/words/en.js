@@ -1,0 +1,108 @@
+/** English. See ko.js for what a text may be. */
+
+/** @type {import("./ko.js").Words} */
+export default {
+  // Shared.
+  "live.live": "live",
+  "live.old": "reconnecting…",
+  "live.ended": "ended",
+  "live.as_of": "as of {ago}",
+  "range.unknown": "Can't say yet",
+  "range.under": "under {high} min",
+  "range.about": "about {high} min",
+  "range.between": "about {low}–{high} min",
+  "ago.seconds": "{n} s ago",
+  "ago.minutes": "{n} min ago",
+  "ago.hours": "{n} h ago",
+  "duration.seconds": "{n} s",
+  "duration.minutes": "{n} min",
+  "duration.hours": "{h} h {m} min",
+  "ahead.n": { one: "{n} party ahead", other: "{n} parties ahead" },
+  "ahead.next": "You are next",
+  "order.may_differ": "Numbers may not be called in sequence",
+  "state.waiting": "waiting",
+  "state.called": "called",
+  "state.seated": "seated",
+  "state.completed": "completed",
+  "state.cancelled": "cancelled",
+  "state.no_show": "missed",
+  "open.open": "open",
+  "open.direct": "walk straight in",
+  "open.paused": "paused",
+  "open.closed": "closed",
+  "party.people": { one: "{n} person", other: "{n} people" },
+  "party.adults": { one: "{n} adult", other: "{n} adults" },
+  "party.children": { one: "{n} child", other: "{n} children" },
+  "channel.onsite": "here",
+  "channel.remote": "remote",
+  "sold_out": "sold out",
+  "left.n": "{n} left",
+  "close": "Close",
+  "back": "Back",
+  "cancel": "Cancel",
+  "retry": "Try again",
+  "loading": "Loading…",
+  "language": "Language",
+  "not_found.title": "Nothing here",
+  "not_found.text": "Please check the address.",
+  "to_start": "To the start",
+
+  // Refusals: the server's codes.
+  "refusal.unreachable": "No connection. Please check the network.",
+  "refusal.internal": "Something went wrong. Please try again in a moment.",
+  "refusal.malformed": "The request could not be read.",
+  "refusal.unauthenticated": "Please sign in first.",
+  "refusal.forbidden": "You may not do this.",
+  "refusal.not_found": "It could not be found.",
+  "refusal.method_not_allowed": "This cannot be done here.",
+  "refusal.restaurant_closed": "The restaurant is closed now.",
+  "refusal.line_closed": "This line takes no more parties.",
+  "refusal.paused": "No numbers are given out for a moment. Please try again soon.",
+  "refusal.line_full": "The line is full.",
+  "refusal.remote_full": "No more places from elsewhere. Please join at the restaurant.",
+  "refusal.remote_closed": "You can join only at the restaurant now.",
+  "refusal.daily_full": "All of today's numbers are given out.",
+  "refusal.party_size": "Parties of this size cannot join here. Please ask the staff.",
+  "refusal.already_waiting": "This phone number is already waiting. Find it with its number and code.",
+  "refusal.sold_out": "Something you chose is sold out.",
+  "refusal.door_code": "The door code is needed: four digits on the screen at the restaurant.",
+  "refusal.line_empty": "Nobody is waiting.",
+  "refusal.wrong_state": "It changed meanwhile; this is not possible now.",
+  "refusal.already_final": "This number is finished already.",
+  "refusal.no_delays_left": "You cannot let more parties go first.",
+  "refusal.no_recalls_left": "It cannot be called again.",
+  "refusal.nobody_behind": "Nobody is waiting behind you.",
+  "refusal.direct": "No waiting now: just come in.",
+  "refusal.undo_expired": "It is too late to undo this.",
+  "refusal.rejoin_expired": "It is too late to rejoin.",
+  "refusal.stock_negative": "There are not that many left.",
+  "refusal.email_taken": "There is an account with this e-mail address.",
+  "refusal.conflict": "Somebody else changed it at the same time. Please try again.",
+  "refusal.place_lost": "The record of this place was lost. Please show this screen to the staff.",
+  "refusal.too_large": "That is too long.",
+  "refusal.unsupported_media_type": "This format is not supported.",
+  "refusal.invalid": "Please check what you entered.",
+  "refusal.idempotency_mismatch": "This key was used for another request.",
+  "refusal.too_many_requests": "Too many requests. Please try again in a moment.",
+  "refusal.unavailable": "Not possible right now. Please try again in a moment.",
+  "refusal.restoring": "The line is being restored. One moment.",
+  "refusal.outcome_unknown": "Checking whether this was done.",
+
+  // Phone.
+  "phone.title": "My place in line",
+
+  // Home.
+  "home.title": "Where would you like to wait?",
+
+  // Kiosk.
+  "kiosk.title": "Take a number",
+
+  // Board.
+  "board.title": "Now serving",
+
+  // Console.
+  "console.title": "Line console",
+
+  // Sign in.
+  "signin.title": "Sign in",
+};
