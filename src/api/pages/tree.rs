@@ -20,6 +20,7 @@ use super::encoding::Encoding;
 #[derive(RustEmbed)]
 #[folder = "static/"]
 #[exclude = "*.d.ts"]
+#[exclude = "*.d.mts"]
 #[exclude = "*.md"]
 #[exclude = "*.test.js"]
 struct Static;
@@ -255,7 +256,7 @@ mod tests {
         let tree = Tree::read(None);
         for name in tree.assets.keys() {
             assert!(media(name).is_some() || name.contains("LICEN"), "static/{name}: its ending is in no list here");
-            assert!(!name.ends_with(".md") && !name.ends_with(".d.ts"), "static/{name}");
+            assert!(!name.ends_with(".md") && !name.ends_with(".d.ts") && !name.ends_with(".d.mts"), "static/{name}");
         }
     }
 }
