@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use axum::http::{HeaderMap, header};
 
-/// Best for bodies that are made once and sent often.
-const BROTLI_QUALITY: i32 = 11;
+/// The best, 11, is some 6 % smaller but takes ten times as long, and whoever loads a page first waits for it.
+const BROTLI_QUALITY: i32 = 9;
 /// The largest window that every browser takes.
 const BROTLI_WINDOW_BITS: i32 = 22;
 
@@ -86,10 +86,13 @@ fn weighed(entry: &str) -> Option<(&str, u16)> {
 /// RFC 9110: `0` or `1`, and up to three decimals.
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let digits = decimals.len() <= 3 && decimals.bytes().all(|digit| digit.is_ascii_digit());
-    let weight = whole.parse::<u16>().ok().filter(|whole| *whole <= 1 && digits)? * 1_000
-        + format!("{decimals:0<3}").parse::<u16>().ok()?;
-    (weight <= 1_000).then_some(weight)
+    let is_number = decimals.len() <= 3 && decimals.bytes().all(|digit| digit.is_ascii_digit());
+    let decimals = format!("{decimals:0<3}").parse().ok().filter(|_| is_number)?;
+    match (whole, decimals) {
+        ("0", thousandths) => Some(thousandths),
+        ("1", 0) => Some(1_000),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +120,7 @@ mod tests {
             ("*;q=0", Encoding::Identity),
             ("deflate, zstd", Encoding::Identity),
             ("br;q=2, gzip;q=0.1234, x-gzip;q=x", Encoding::Identity),
+            ("br;q=1.001, gzip;q=0.+1", Encoding::Identity),
             ("", Encoding::Identity),
         ] {
             let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, accepted.parse().expect("a value"))]);
