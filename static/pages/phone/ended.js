@@ -1,0 +1,117 @@
+/**
+ * Seated, gone, missed, cancelled: a calm screen that says what next.
+ *
+ * @import { State } from "./state.js"
+ * @import { Act } from "../phone.js"
+ * @import { TicketFrame } from "#api"
+ */
+import { countdown } from "../../lib/format.js";
+import { html, nothing } from "../../lib/html.js";
+import { t } from "../../lib/i18n.js";
+import { reason } from "../../lib/refusal.js";
+import { announcement } from "./notices.js";
+import { order } from "./order.js";
+import { partyWords } from "./place.js";
+import { mayUndo, remaining } from "./state.js";
+
+/**
+ * @param {State} state
+ * @param {Act} act
+ * @param {number} now
+ */
+export function endedScreen(state, act, now) {
+  const frame = /** @type {TicketFrame} */ (state.frame);
+  const { title, text, next } = said(state, frame, act, now);
+  return html`${announcement(frame)}
+    <section class="end" data-testid="end" data-state=${frame.state}>
+      <p class="number small-number" data-testid="number">${frame.number}</p>
+      <h2>${title}</h2>
+      ${text.map((line) => html`<p>${line}</p>`)}
+      ${state.failure ? html`<p class="notice now" role="alert">${reason(state.failure.error)}</p>` : nothing} ${next}
+      <p class="muted small">${frame.line_name} · ${partyWords(frame)}</p>
+    </section>
+    ${order(state, act)}`;
+}
+
+/**
+ * @param {State} state
+ * @param {TicketFrame} frame
+ * @param {Act} act
+ * @param {number} now
+ * @returns {{ title: string, text: unknown[], next: unknown }}
+ */
+function said(state, frame, act, now) {
+  switch (frame.state) {
+    case "seated":
+      return { title: t("phone.seated"), text: [t("phone.seated_text")], next: nothing };
+    case "completed":
+      return { title: t("phone.completed"), text: [t("phone.completed_text")], next: nothing };
+    case "no_show":
+      return missed(state, frame, act, now);
+    default:
+      return cancelled(state, frame, act, now);
+  }
+}
+
+/**
+ * @param {State} state
+ * @param {TicketFrame} frame
+ * @param {Act} act
+ * @param {number} now
+ */
+function missed(state, frame, act, now) {
+  const left = remaining(state, frame.rejoin_until, now);
+  if (left === 0 || frame.ended || isRejoinSpent(state)) {
+    return { title: t("phone.missed"), text: [t("phone.missed_ask_staff")], next: joinAgain(frame) };
+  }
+  const next = html`<button
+      class="button leading wide"
+      type="button"
+      data-testid="rejoin"
+      aria-disabled=${state.busy !== null}
+      @click=${act.rejoin}
+    >
+      ${t("phone.rejoin")}
+    </button>
+    <p class="small" role="timer">${t("phone.time_left", { time: countdown(left) })}</p>`;
+  return { title: t("phone.missed"), text: [t("phone.missed_text")], next };
+}
+
+/** Whether the server said that this ticket may not rejoin, before its time was over: it did so once. @param {State} state */
+function isRejoinSpent({ failure }) {
+  const code = /** @type {{ code?: string } | undefined} */ (failure?.error)?.code;
+  return failure?.verb === "rejoin" && code === "rejoin_expired";
+}
+
+/**
+ * @param {State} state
+ * @param {TicketFrame} frame
+ * @param {Act} act
+ * @param {number} now
+ */
+function cancelled(state, frame, act, now) {
+  const { by, reason: why } = frame.ended ?? {};
+  if (why === "day_end") return { title: t("phone.day_end"), text: [t("phone.day_end_text")], next: joinAgain(frame) };
+  if (by !== "guest" && by !== "device") {
+    const text = [t("phone.cancelled_by_staff_text"), ...(why ? [html`<q>${why}</q>`] : [])];
+    return { title: t("phone.cancelled_by_staff"), text, next: joinAgain(frame) };
+  }
+  if (!mayUndo(state, now)) return { title: t("phone.cancelled"), text: [t("phone.cancelled_text")], next: joinAgain(frame) };
+  const left = countdown(remaining(state, frame.undo_until, now));
+  const next = html`<button
+      class="button wide"
+      type="button"
+      data-testid="undo"
+      aria-disabled=${state.busy !== null}
+      @click=${act.undo}
+    >
+      ${t("phone.undo_cancel")}
+    </button>
+    <p class="small" role="timer">${t("phone.time_left", { time: left })}</p>`;
+  return { title: t("phone.cancelled"), text: [t("phone.cancelled_undo_text")], next };
+}
+
+/** @param {TicketFrame} frame */
+function joinAgain({ restaurant }) {
+  return html`<a class="button wide" href="/?r=${encodeURIComponent(restaurant.slug)}">${t("phone.join_again")}</a>`;
+}
