@@ -4,7 +4,7 @@
  * Address: `?lines=A,B` these lines only · `?lang=en` · `?voice=ko,en` announcements in these languages, in this order.
  */
 import { createAnnouncer } from "../lib/announcer.js";
-import { statusOf } from "../lib/api.js";
+import { ask, statusOf } from "../lib/api.js";
 import { canSound, chime, unlock } from "../lib/chime.js";
 import { render } from "../lib/html.js";
 import { LANGUAGES, preferred, speak, spoken, t, wordsIn } from "../lib/i18n.js";
@@ -80,6 +80,12 @@ connect(`/v1/restaurants/${restaurant}/board/live`, {
   onLink: (link) => store.dispatch({ type: "link", link, now: Date.now() }),
   probe: () => statusOf(`/restaurants/${restaurant}/board`),
 });
+
+// A television's own time zone is seldom set. Without an answer it has to do.
+ask(`/restaurants/${restaurant}`).then(
+  ({ time_zone: timeZone }) => store.dispatch({ type: "zone", timeZone }),
+  () => {},
+);
 
 // A board that was heard before is heard again after a power cut, where its browser was told to allow that.
 if (remembered("board.sound") === "muted") store.dispatch({ type: "sound", sound: "muted" });

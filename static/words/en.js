@@ -104,6 +104,7 @@ export default {
   "board.again": "called again",
   "board.recent": "Recently called",
   "board.none_yet": "None yet",
+  "board.missed": "Missed",
   "board.missed_hint": "Please talk to the staff",
   "board.soon": "We will call you soon",
   "board.none_waiting": "Nobody is waiting",

@@ -108,6 +108,7 @@ const words = {
   "board.again": "다시 호출",
   "board.recent": "최근 호출",
   "board.none_yet": "아직 없어요",
+  "board.missed": "미도착",
   "board.missed_hint": "직원에게 말씀해 주세요",
   "board.soon": "곧 불러드릴게요",
   "board.none_waiting": "기다리는 팀이 없어요",

@@ -45,12 +45,13 @@ export function announcement({ announcement: said }) {
 /**
  * No new numbers, while numbers given out before are still called.
  *
+ * @param {State} state
  * @param {BoardFrame} frame
  */
-export function closedBand({ restaurant }) {
+export function closedBand({ timeZone }, { restaurant }) {
   if (restaurant.state === "open") return "";
   return html`<p class="band state" data-testid="state-band">
-    <strong>${t(STATE_WORDS[restaurant.state])}</strong> ${until(restaurant)}
+    <strong>${t(STATE_WORDS[restaurant.state])}</strong> ${until(restaurant, timeZone)}
     ${restaurant.reason ? html`<bdi>${restaurant.reason}</bdi>` : ""}
   </p>`;
 }
@@ -59,7 +60,8 @@ export function closedBand({ restaurant }) {
  * When it goes on, if that is known.
  *
  * @param {{ until?: number | null }} thing
+ * @param {string} [timeZone]
  */
-export function until({ until: time }) {
-  return time ? html`<span>${t("board.until", { time: timeOfDay(time) })}</span>` : "";
+export function until({ until: time }, timeZone) {
+  return time ? html`<span>${t("board.until", { time: timeOfDay(time, timeZone) })}</span>` : "";
 }

@@ -5,35 +5,42 @@ import { t } from "../../lib/i18n.js";
 import { isLoopback, qr } from "../../lib/qr.js";
 import { until } from "./bands.js";
 
-/** @import { BoardFrame, LineView } from "#api" */
+/**
+ * @import { BoardFrame, LineView } from "#api"
+ * @import { State } from "./state.js"
+ */
+
+/** More lines than this are written closely. */
+const MANY = 3;
 
 /**
+ * @param {State} state
  * @param {BoardFrame} frame
  * @param {LineView[]} lines
  */
-export function foot(frame, lines) {
+export function foot({ timeZone }, frame, lines) {
   return html`<footer class="foot">
     <h2 class="aside">${t("board.lines")}</h2>
-    <ul class="lines" data-count=${Math.min(lines.length, 7)}>
-      ${repeat(lines, ({ line }) => line, lineCard)}
+    <ul class="lines" data-many=${lines.length > MANY}>
+      ${repeat(lines, ({ line }) => line, (line) => card(line, frame, timeZone))}
     </ul>
     ${joining(frame)}
   </footer>`;
 }
 
-/** @param {LineView} line */
-function lineCard(line) {
+/**
+ * @param {LineView} line
+ * @param {BoardFrame} frame
+ * @param {string | undefined} timeZone
+ */
+function card(line, { restaurant }, timeZone) {
   return html`<li class="line" data-testid="board-line" data-line=${line.line} data-state=${line.state}>
     <h3><span class="letter">${line.line}</span> <bdi class="line-name">${line.name}</bdi></h3>
     <p class="count">
       <strong data-testid="waiting">${t("board.waiting", { n: line.waiting })}</strong>
       <span class="muted">${t("board.split", { onsite: line.onsite, remote: line.remote })}</span>
     </p>
-    ${line.state === "open"
-      ? html`<p class="wait" data-testid="range">${range(line.eta)}</p>`
-      : html`<p class="wait closed">
-          ${t(`open.${line.state}`)} ${until(line)} ${line.reason ? html`<bdi>${line.reason}</bdi>` : ""}
-        </p>`}
+    ${line.state !== "open" ? closed(line, timeZone) : restaurant.state === "open" ? wait(line) : ""}
     ${line.next.length > 0
       ? html`<p class="next">
           <span class="muted">${t("board.next")}</span>
@@ -41,6 +48,21 @@ function lineCard(line) {
         </p>`
       : ""}
   </li>`;
+}
+
+/** @param {LineView} line */
+function wait({ eta }) {
+  return html`<p class=${eta ? "wait" : "wait unknown"} data-testid="range">${range(eta)}</p>`;
+}
+
+/**
+ * @param {LineView} line
+ * @param {string | undefined} timeZone
+ */
+function closed(line, timeZone) {
+  return html`<p class="wait closed" data-testid="line-state">
+    ${t(`open.${line.state}`)} ${until(line, timeZone)} ${line.reason ? html`<bdi>${line.reason}</bdi>` : ""}
+  </p>`;
 }
 
 /** @param {BoardFrame} frame */

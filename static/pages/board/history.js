@@ -17,16 +17,20 @@ import { serverNow } from "./state.js";
 export function history(state, lines) {
   const now = serverNow(state);
   const gone = missed(lines);
+  const before = recent(lines);
+  if (gone.length + before.length === 0) return "";
   return html`<div class="history">
     <section class="recent" aria-labelledby="recent" data-testid="recent">
       <h2 id="recent">${t("board.recent")}</h2>
-      ${numbers(recent(lines), now)}
+      ${numbers(before, now)}
     </section>
     ${gone.length === 0
       ? ""
       : html`<section class="missed" aria-labelledby="missed" data-testid="missed">
-          <h2 id="missed">${t("state.no_show")}</h2>
-          <p class="muted">${t("board.missed_hint")}</p>
+          <header>
+            <h2 id="missed">${t("board.missed")}</h2>
+            <p class="muted">${t("board.missed_hint")}</p>
+          </header>
           <ol class="chips">
             ${repeat(gone, ({ number }) => number, ({ number }) => html`<li>${number}</li>`)}
           </ol>

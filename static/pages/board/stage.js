@@ -20,7 +20,7 @@ export function stage(state, frame, lines, calls) {
   return html`<section class="stage" data-testid="now-calling" aria-labelledby="now-calling">
     <h2 id="now-calling">${t("board.now")}</h2>
     <p class="aside" role="status">${calls.length > 0 ? `${calls[0].number} ${placeOf(calls[0])}` : ""}</p>
-    ${calls.length > 0 ? called(state, calls) : nobody(frame, lines)}
+    ${calls.length > 0 ? called(state, calls) : nobody(state, frame, lines)}
   </section>`;
 }
 
@@ -60,10 +60,11 @@ function called(state, calls) {
 }
 
 /**
+ * @param {State} state
  * @param {BoardFrame} frame
  * @param {LineView[]} lines
  */
-function nobody({ restaurant }, lines) {
+function nobody({ timeZone }, { restaurant }, lines) {
   const waiting = lines.reduce((sum, line) => sum + line.waiting, 0);
   const isOpen = restaurant.state === "open";
   return html`<div class="nobody" data-testid="nobody" data-state=${restaurant.state}>
@@ -75,7 +76,7 @@ function nobody({ restaurant }, lines) {
         ? nextOf(lines)
         : html`<p class="nobody-text">${t("board.welcome")}</p>`
       : html`<p class="nobody-text">
-            ${until(restaurant)} ${restaurant.reason ? html`<bdi>${restaurant.reason}</bdi>` : ""}
+            ${until(restaurant, timeZone)} ${restaurant.reason ? html`<bdi>${restaurant.reason}</bdi>` : ""}
           </p>
           ${waiting > 0 ? html`<p class="nobody-text">${t("board.still_called")}</p>` : ""}`}
   </div>`;

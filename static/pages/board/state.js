@@ -22,6 +22,7 @@ import { callKey, calling, shownLines } from "./numbers.js";
  * @property {number} now local time, ms
  * @property {Link} link
  * @property {Set<string> | null} old calls that were there when the board opened: they do not flash
+ * @property {string | undefined} timeZone the restaurant's, once it is known
  * @property {SoundState} sound
  * @property {string[]} voiceless names of the languages that this device should speak but cannot
  */
@@ -30,6 +31,7 @@ import { callKey, calling, shownLines } from "./numbers.js";
  * @typedef {{ type: "frame", frame: BoardFrame, now: number }
  *   | { type: "link", link: Link, now: number }
  *   | { type: "tick", now: number }
+ *   | { type: "zone", timeZone: string }
  *   | { type: "sound", sound: SoundState }
  *   | { type: "voiceless", languages: string[] }} Action
  */
@@ -39,7 +41,17 @@ import { callKey, calling, shownLines } from "./numbers.js";
  * @returns {State}
  */
 export function initial({ letters, now }) {
-  return { letters, frame: null, frameAt: now, now, link: UNCONNECTED, old: null, sound: "off", voiceless: [] };
+  return {
+    letters,
+    frame: null,
+    frameAt: now,
+    now,
+    link: UNCONNECTED,
+    old: null,
+    timeZone: undefined,
+    sound: "off",
+    voiceless: [],
+  };
 }
 
 /**
@@ -55,6 +67,8 @@ export function reduce(state, action) {
       return { ...state, link: action.link, now: action.now };
     case "tick":
       return { ...state, now: action.now };
+    case "zone":
+      return { ...state, timeZone: action.timeZone };
     case "sound":
       return { ...state, sound: action.sound };
     case "voiceless":

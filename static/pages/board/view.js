@@ -22,9 +22,9 @@ export function board(state, acts) {
   const calls = calling(lines);
   return html`<div class="board" data-old=${isOld(state)} data-calls=${calls.length}>
     ${top(state, frame.restaurant, acts)}
-    <div class="bands">${cutBand(state)} ${announcement(frame)} ${calls.length > 0 ? closedBand(frame) : ""}</div>
+    <div class="bands">${cutBand(state)} ${announcement(frame)} ${calls.length > 0 ? closedBand(state, frame) : ""}</div>
     <main class="middle">${stage(state, frame, lines, calls)} ${history(state, lines)}</main>
-    ${foot(frame, lines)}
+    ${foot(state, frame, lines)}
   </div>`;
 }
 
