@@ -139,4 +139,23 @@ export default {
 
   // Sign in.
   "signin.title": "Sign in",
+  "signin.email": "E-mail",
+  "signin.password": "Password",
+  "signin.show": "Show",
+  "signin.show_password": "Show password",
+  "signin.go": "Sign in",
+  "signin.busy": "Signing in…",
+  "signin.fill": "Please fill in both e-mail and password.",
+  "signin.wrong": "The e-mail or the password is wrong.",
+  "signin.too_many": "Too many tries.",
+  "signin.wait": "Please try again in {time}.",
+  "signin.for_staff": "This page is for staff. Are you a guest?",
+  "signin.guest": "Join a line",
+  "signin.already": "You are signed in",
+  "signin.continue": "Continue",
+  "signin.choose": "Which restaurant?",
+  "signin.nowhere": "You are not part of a restaurant yet",
+  "signin.nowhere_text": "Please ask the owner of your restaurant to add this account.",
+  "signin.sign_out": "Sign out",
+  "signin.signed_out": "You are signed out.",
 };

@@ -143,6 +143,25 @@ const words = {
 
   // Sign in.
   "signin.title": "로그인",
+  "signin.email": "이메일",
+  "signin.password": "비밀번호",
+  "signin.show": "보기",
+  "signin.show_password": "비밀번호 보기",
+  "signin.go": "로그인",
+  "signin.busy": "로그인하는 중…",
+  "signin.fill": "이메일과 비밀번호를 모두 입력해 주세요.",
+  "signin.wrong": "이메일이나 비밀번호가 맞지 않아요.",
+  "signin.too_many": "여러 번 시도하셨어요.",
+  "signin.wait": "{time} 뒤에 다시 시도해 주세요.",
+  "signin.for_staff": "직원용 화면이에요. 손님이신가요?",
+  "signin.guest": "대기하러 가기",
+  "signin.already": "이미 로그인되어 있어요",
+  "signin.continue": "계속하기",
+  "signin.choose": "어느 매장으로 갈까요?",
+  "signin.nowhere": "아직 연결된 매장이 없어요",
+  "signin.nowhere_text": "매장 관리자에게 계정을 연결해 달라고 말씀해 주세요.",
+  "signin.sign_out": "로그아웃",
+  "signin.signed_out": "로그아웃했어요.",
 };
 
 /** @typedef {{ [K in keyof typeof words]: Text }} Words */
