@@ -8,6 +8,7 @@ COPY loadtest ./loadtest
 COPY lua ./lua
 COPY migrations ./migrations
 COPY src ./src
+COPY static ./static
 RUN cargo build --release --locked --package waitless
 
 FROM debian:12-slim

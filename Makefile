@@ -7,10 +7,10 @@
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-run: ## install what is missing, build, start everything privately in .waitless/, print the URLs
+run: ## install what is missing, build, start everything in .waitless/, print the URLs; LAN=1 for phones
 	@ci/need
 	@cargo build --quiet
-	@exec "$${CARGO_TARGET_DIR:-target}/debug/waitless" dev
+	@exec "$${CARGO_TARGET_DIR:-target}/debug/waitless" dev $(if $(filter 1,$(LAN)),--lan)
 
 test: ## every test from nothing; FILTER=name limits the integration tests
 	@tests/run

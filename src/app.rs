@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{self, Api, Parts, health::Readiness},
     clock,
-    config::{Config, Secret},
+    config::Config,
     db::Db,
     hub::{Hub, HubSettings},
     metrics::Metrics,
@@ -96,7 +96,6 @@ impl App {
         let hub = Arc::new(Hub::new(source, hub_settings, config.public_url.clone(), door_codes));
         let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
         let revocations = Revocations::new(queue.clone(), Arc::clone(&metrics));
-        let passwords = Passwords::default();
         let readiness = Arc::new(Readiness::default());
         let api = Api::new(Parts {
             config: Arc::clone(&config),
@@ -112,7 +111,7 @@ impl App {
                 Arc::clone(&metrics),
             ),
             restaurants: restaurants.clone(),
-            accounts: Accounts::new(db.clone(), &keys, passwords.clone()),
+            accounts: Accounts::new(db.clone(), &keys, Passwords::default()),
             tokens: Tokens::new(&keys),
             revocations: revocations.clone(),
             metrics,
@@ -120,7 +119,7 @@ impl App {
         });
         let background =
             vec![tokio::spawn(timers::run(queue, stop.clone())), tokio::spawn(revocations.watch(stop.clone()))];
-        let prepared = tokio::spawn(prepare(config.dev, db, passwords, restaurants, Arc::clone(&readiness)));
+        let prepared = tokio::spawn(prepare(config.dev, db, restaurants, Arc::clone(&readiness)));
         let service = api::router(api).into_make_service_with_connect_info::<SocketAddr>();
         let served = tokio::spawn(
             axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future(),
@@ -146,16 +145,10 @@ impl App {
 }
 
 /// Waits for Redis and PostgreSQL and opens every restaurant; then the server is ready.
-async fn prepare(
-    dev: bool,
-    db: Db,
-    passwords: Passwords,
-    restaurants: Restaurants,
-    readiness: Arc<Readiness>,
-) -> anyhow::Result<()> {
+async fn prepare(dev: bool, db: Db, restaurants: Restaurants, readiness: Arc<Readiness>) -> anyhow::Result<()> {
     let mut told = false;
     loop {
-        match prepare_once(dev, &db, &passwords, &restaurants).await {
+        match prepare_once(dev, &db, &restaurants).await {
             Ok(Prepared::Ready) => {
                 readiness.started();
                 tracing::info!(at = clock::now(), "ready");
@@ -181,15 +174,8 @@ enum Prepared {
     DemoAccounts,
 }
 
-async fn prepare_once(
-    dev: bool,
-    db: &Db,
-    passwords: &Passwords,
-    restaurants: &Restaurants,
-) -> anyhow::Result<Prepared> {
-    if dev {
-        demo::load(db, passwords, &Secret::from(demo::PASSWORD.to_owned())).await?;
-    } else if demo::demo_accounts_present(db).await? {
+async fn prepare_once(dev: bool, db: &Db, restaurants: &Restaurants) -> anyhow::Result<Prepared> {
+    if !dev && demo::demo_accounts_present(db).await? {
         return Ok(Prepared::DemoAccounts);
     }
     restaurants.open_all().await?;

@@ -32,7 +32,11 @@ pub(crate) enum Command {
         started_by_dev: Option<PathBuf>,
     },
     /// Run everything on this machine: a private Redis and PostgreSQL, the demo data, and a server
-    Dev,
+    Dev {
+        /// Be reachable from the local network, for phones: the demo accounts get a password of this machine's own
+        #[arg(long)]
+        lan: bool,
+    },
     /// Bring the schema of the PostgreSQL named by WAITLESS_DATABASE_URL up to date
     Migrate,
 }

@@ -128,7 +128,7 @@ pub struct Config {
     pub drain: Duration,
     /// First part of every Redis key: `wl`, or something of its own for each test.
     pub namespace: String,
-    /// Started by `waitless dev`: demo accounts are allowed.
+    /// Started by `waitless dev`, which loaded the demo: its accounts are allowed.
     pub dev: bool,
 }
 

@@ -49,7 +49,7 @@ fn run() -> Result<(), Ended> {
     telemetry::start(&cli.settings.log).map_err(|line| Ended::new(Ended::BAD_CONFIGURATION, line))?;
     match cli.command {
         Command::Serve { started_by_dev } => serve(&cli.settings, started_by_dev.is_some()),
-        Command::Dev => supervise(&cli.settings),
+        Command::Dev { lan } => supervise(&cli.settings, lan),
         Command::Migrate => migrate(&cli.settings),
     }
 }
@@ -67,9 +67,9 @@ async fn serve_until_stopped(listener: TcpListener, config: Config) -> anyhow::R
     app::serve(tokio::net::TcpListener::from_std(listener)?, config, stop).await
 }
 
-fn supervise(settings: &Settings) -> Result<(), Ended> {
+fn supervise(settings: &Settings, lan: bool) -> Result<(), Ended> {
     // Invariant: one thread. Children ask the kernel for a signal when their parent *thread* ends.
-    runtime(Builder::new_current_thread())?.block_on(dev::run(settings)).map_err(|error| match error {
+    runtime(Builder::new_current_thread())?.block_on(dev::run(settings, lan)).map_err(|error| match error {
         dev::DevError::Configuration(lines) => Ended { code: Ended::BAD_CONFIGURATION, lines },
         dev::DevError::Unusable(line) => Ended::new(Ended::UNUSABLE, line),
         dev::DevError::Failed(line) => Ended::new(Ended::FAILED, line),

@@ -10,14 +10,14 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::Response,
 };
 use tracing::Instrument as _;
 
 use super::{
-    Api,
+    Api, pages,
     problem::{Code, Problem},
     session,
 };
@@ -27,7 +27,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Pages, documentation included, load and run only what this server serves; nothing runs inline.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
-     form-action 'self'; frame-ancestors 'none'";
+     form-action 'self'; frame-ancestors 'none'; connect-src 'self'";
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,7 +35,22 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_LEN_MAX: usize = 128;
 
 /// Paths that are asked for all the time, by machines: their good answers are not worth a line.
-const QUIET: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+const QUIET: [&str; 4] = ["/healthz", "/readyz", "/metrics", pages::ASSETS];
+
+/// The policy for pages of this public URL. To Safari before 15.4 a WebSocket to the page's own host is not `'self'`,
+/// so its origin is named. An IPv6 address cannot be named in a policy; there `'self'` has to do.
+pub(super) fn content_security_policy(public_url: &url::Url) -> HeaderValue {
+    let scheme = if public_url.scheme() == "https" { "wss" } else { "ws" };
+    let port = public_url.port().map_or_else(String::new, |port| format!(":{port}"));
+    let sockets = match public_url.host() {
+        Some(url::Host::Domain(name)) => format!(" {scheme}://{name}{port}"),
+        Some(url::Host::Ipv4(address)) => format!(" {scheme}://{address}{port}"),
+        Some(url::Host::Ipv6(_)) | None => String::new(),
+    };
+    // A host that is no header text (none is known) loses the naming, not the policy.
+    HeaderValue::from_str(&format!("{CONTENT_SECURITY_POLICY}{sockets}"))
+        .unwrap_or(HeaderValue::from_static(CONTENT_SECURITY_POLICY))
+}
 
 /// The outermost layer.
 pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Response {
@@ -61,10 +76,10 @@ pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Respo
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    headers.insert(header::CONTENT_SECURITY_POLICY, api.content_security_policy.clone());
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Some(cookie) = renewed
-        && !headers.contains_key(header::SET_COOKIE)
+        && may_carry_a_session(headers)
     {
         headers.insert(header::SET_COOKIE, cookie);
     }
@@ -80,6 +95,12 @@ pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Respo
     response
 }
 
+/// Not over a cookie that a handler set, and not where a cache would hand one person's session to another.
+fn may_carry_a_session(headers: &HeaderMap) -> bool {
+    let shared = headers.get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"));
+    !shared && !headers.contains_key(header::SET_COOKIE)
+}
+
 struct InFlight<'a>(&'a Api);
 
 impl Drop for InFlight<'_> {
@@ -92,6 +113,9 @@ impl Drop for InFlight<'_> {
 /// the framework refuses).
 fn with_problem(api: &Api, mut response: Response, request_id: &str) -> Response {
     let status = response.status();
+    if response.extensions().get::<pages::Rendered>().is_some() {
+        return response;
+    }
     let problem = response.extensions_mut().remove::<Problem>();
     let problem =
         problem.or_else(|| (status.is_client_error() || status.is_server_error()).then(|| Problem::of_status(status)));
@@ -136,4 +160,33 @@ pub fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     tracing::error!(panic = message, "a handler panicked");
     axum::response::IntoResponse::into_response(Problem::new(Code::Internal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_not_renewed_in_what_caches_share() {
+        let carries =
+            |name, value| may_carry_a_session(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]));
+        assert!(carries(header::CACHE_CONTROL, "no-cache") && carries(header::CACHE_CONTROL, "no-store"));
+        assert!(!carries(header::CACHE_CONTROL, "public, max-age=31536000, immutable"));
+        assert!(!carries(header::SET_COOKIE, "wl_session=; Max-Age=0"), "sign-out stays a sign-out");
+    }
+
+    #[test]
+    fn the_policy_names_the_origin_of_web_sockets() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8080", "connect-src 'self' ws://127.0.0.1:8080"),
+            ("https://line.example/", "connect-src 'self' wss://line.example"),
+            ("https://line.example:8443/a", "connect-src 'self' wss://line.example:8443"),
+            ("http://[::1]:8080", "connect-src 'self'"),
+        ] {
+            let policy = content_security_policy(&url.parse().expect("a URL"));
+            let policy = policy.to_str().expect("text");
+            assert!(policy.ends_with(expected) && policy.starts_with("default-src 'self'; "), "{url}: {policy}");
+            assert!(!policy.contains("unsafe"), "{policy}");
+        }
+    }
 }

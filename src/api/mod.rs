@@ -2,6 +2,7 @@
 //!
 //! A request passes the `edge` (request id, headers, figures, problems), then its handler's extractors say who may
 //! ask (`session`), `body` reads what is asked, `idempotency` makes a retry safe, and [`crate::service`] does it.
+//! `pages` serves the pages for people.
 //! Nothing here decides about lines.
 
 mod auth;
@@ -14,6 +15,7 @@ pub mod health;
 mod idempotency;
 mod limits;
 mod live;
+mod pages;
 mod policy;
 pub mod problem;
 mod responses;
@@ -27,6 +29,7 @@ mod tickets;
 
 use std::{net::SocketAddr, ops::Deref, sync::Arc};
 
+use axum::http::HeaderValue;
 pub use router::{document, router};
 
 use crate::{
@@ -72,6 +75,8 @@ pub struct Api(Arc<Shared>);
 pub struct Shared {
     parts: Parts,
     limits: limits::Limits,
+    pages: pages::Pages,
+    content_security_policy: HeaderValue,
     origins: Vec<url::Origin>,
     https: bool,
 }
@@ -96,6 +101,8 @@ impl Api {
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Shared {
             limits: limits::Limits::new(parts.config.limits),
+            pages: pages::Pages::new(),
+            content_security_policy: edge::content_security_policy(&parts.config.public_url),
             origins: session::allowed_origins(&parts.config, parts.listen),
             https: parts.config.public_url.scheme() == "https",
             parts,

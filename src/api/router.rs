@@ -1,15 +1,11 @@
 //! Every endpoint.
 
-use axum::{Router, middleware, response::IntoResponse as _};
+use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    Api, auth, commands, docs, edge, health, policy,
-    problem::{Code, Problem},
-    restaurants, sockets, state, stock, tickets,
-};
+use super::{Api, auth, commands, docs, edge, health, pages, policy, restaurants, sockets, state, stock, tickets};
 
 /// The endpoints and the document that describes them.
 fn endpoints() -> OpenApiRouter<Api> {
@@ -73,7 +69,8 @@ pub fn router(api: Api) -> Router {
     let (router, document) = endpoints().split_for_parts();
     router
         .merge(docs::routes(document))
-        .fallback(async || Problem::new(Code::NotFound).into_response())
+        .merge(pages::routes())
+        .fallback(pages::fallback)
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(middleware::from_fn_with_state(api.clone(), edge::edge))
         .with_state(api)

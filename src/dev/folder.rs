@@ -6,6 +6,7 @@
 //! {redis,postgres}.url                 how to reach the private servers, password included
 //! {server,redis,postgres}.log          what they say (the server only when there is no terminal to say it to)
 //! secret                               the signing key, made once
+//! demo-password                        of the demo accounts with `--lan`, made once
 //! store/                               redis/ and postgres/: the data itself; elsewhere if it must be (identity.rs)
 //! ```
 //! Invariant: files that hold a secret are readable by their owner alone, from the moment they exist.
@@ -19,7 +20,7 @@ use std::{
 
 use nix::sys::statvfs::statvfs;
 
-use super::error::DevError;
+use super::{error::DevError, lan};
 
 /// A log larger than this is set aside when `dev` starts.
 const LOG_LEN_MAX: u64 = 10 * 1024 * 1024;
@@ -107,6 +108,21 @@ impl Folder {
                 let secret = random_word();
                 self.write_private("secret", &format!("{secret}\n"))?;
                 Ok(secret)
+            }
+        }
+    }
+
+    /// The password of the demo accounts for runs that others can reach, made at the first of them.
+    ///
+    /// # Errors
+    /// When it can neither be read nor written.
+    pub(super) fn demo_password(&self) -> Result<String, DevError> {
+        match fs::read_to_string(self.path.join("demo-password")) {
+            Ok(text) if lan::is_password(text.trim()) => Ok(text.trim().to_owned()),
+            _ => {
+                let password = lan::password();
+                self.write_private("demo-password", &format!("{password}\n"))?;
+                Ok(password)
             }
         }
     }

@@ -2,28 +2,40 @@
 //!
 //! Reading order: this file is the course of a run; `folder` what lies on disk, `identity` as whom the private
 //! servers run, `leftover` how a killed run is cleaned up, `child` how a child is kept, then `redis`,
-//! `postgres` and `server`.
+//! `postgres` and `server`. `lan` is what differs when phones are to reach it.
+//!
+//! Invariant: the demo accounts have the password of this run before the server listens; with `--lan` that is one of
+//! this folder's own, never the one that the documentation tells everybody.
 //!
 //! Invariant: children start in the order Redis, PostgreSQL, server and stop in the reverse order, on every way out.
 
-use std::{io::Write as _, rc::Rc};
+use std::{
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr},
+    rc::Rc,
+};
 
 use tokio::task::LocalSet;
 
 use crate::{
     config::{Config, Secret, Settings, default_public_url},
-    listen, shutdown,
+    db::Db,
+    listen,
+    service::{demo, passwords::Passwords},
+    shutdown,
 };
 
 mod child;
 mod error;
 mod folder;
 mod identity;
+mod lan;
 mod leftover;
 mod port;
 mod postgres;
 mod probe;
 mod programs;
+mod qr;
 mod redis;
 mod server;
 mod welcome;
@@ -61,11 +73,12 @@ impl Running {
     }
 }
 
-/// Runs until SIGINT or SIGTERM. Must be called on the main thread of a current-thread runtime (see `child.rs`).
+/// Runs until SIGINT or SIGTERM; with `lan` also for the phones of the local network. Must be called on the main thread
+/// of a current-thread runtime (see `child.rs`).
 ///
 /// # Errors
 /// When the start fails; a child that dies later is started again.
-pub async fn run(settings: &Settings) -> Result<(), DevError> {
+pub async fn run(settings: &Settings, lan: bool) -> Result<(), DevError> {
     let stop = shutdown::requested().map_err(|error| DevError::Failed(format!("signals cannot be caught: {error}")))?;
     let folder = Rc::new(Folder::open(&settings.data)?);
     let local = LocalSet::new();
@@ -73,7 +86,7 @@ pub async fn run(settings: &Settings) -> Result<(), DevError> {
         .run_until(async {
             let mut running = Running::default();
             let outcome = tokio::select! {
-                outcome = start(settings, &folder, &mut running) => outcome,
+                outcome = start(settings, lan, &folder, &mut running) => outcome,
                 () = stop => Ok(()),
             };
             running.stop().await;
@@ -85,12 +98,20 @@ pub async fn run(settings: &Settings) -> Result<(), DevError> {
 }
 
 /// Starts everything and then waits for ever; only a failed start returns.
-async fn start(settings: &Settings, folder: &Rc<Folder>, running: &mut Running) -> Result<(), DevError> {
+async fn start(settings: &Settings, lan: bool, folder: &Rc<Folder>, running: &mut Running) -> Result<(), DevError> {
     let mut config = check(settings, folder)?;
+    let mut host = config.listen.ip();
+    if lan {
+        config.listen.set_ip(Ipv4Addr::UNSPECIFIED.into());
+        if settings.public_url.is_none() {
+            host = lan::address().ok_or_else(no_lan_address)?.into();
+        }
+    }
+    let password = Secret::from(if lan { folder.demo_password()? } else { demo::PASSWORD.to_owned() });
     leftover::stop_all(folder).await?;
     config.listen = free_address(&config)?;
     if settings.public_url.is_none() {
-        config.public_url = default_public_url(config.listen);
+        config.public_url = default_public_url(SocketAddr::new(host, config.listen.port()));
     }
     let programs = Programs::find(postgres::version_of_data(&folder.path().join("store"))?.as_deref())?;
     let identity = Identity::choose(folder, &programs)?;
@@ -114,11 +135,12 @@ async fn start(settings: &Settings, folder: &Rc<Folder>, running: &mut Running) 
         config: config.clone(),
     };
     migrate(&server).await?;
+    load_demo(&config, &password).await?;
     let server = running.server.insert(begin(server, folder)?);
     server.ready().await.map_err(server_failed)?;
 
     tell(&format!("ready {}", config.link("")));
-    for line in welcome::lines(&config) {
+    for line in welcome::lines(&config, &password, lan) {
         tell(&line);
     }
     std::future::pending().await
@@ -140,8 +162,15 @@ fn check(settings: &Settings, folder: &Folder) -> Result<Config, DevError> {
     Config::from_settings(&settings).map_err(DevError::Configuration)
 }
 
+fn no_lan_address() -> DevError {
+    DevError::Configuration(vec![
+        "this machine has no IPv4 address on a network: set WAITLESS_PUBLIC_URL to the URL that phones reach it by"
+            .to_owned(),
+    ])
+}
+
 /// The address for the server, free a moment ago; port 0 becomes a real one, so that a restarted server keeps it.
-fn free_address(config: &Config) -> Result<std::net::SocketAddr, DevError> {
+fn free_address(config: &Config) -> Result<SocketAddr, DevError> {
     let listener = listen::bind(config.listen).map_err(DevError::Unusable)?;
     listener.local_addr().map_err(|error| DevError::Failed(error.to_string()))
 }
@@ -167,6 +196,14 @@ async fn migrate(server: &Server) -> Result<(), DevError> {
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     Err(failed(stderr.lines().last().unwrap_or("for no known reason").trim_start_matches("waitless: ")))
+}
+
+/// The demo restaurant and its accounts, with the password of this run.
+async fn load_demo(config: &Config, password: &Secret) -> Result<(), DevError> {
+    let failed = |error: &dyn std::fmt::Display| DevError::Failed(format!("the demo cannot be loaded: {error}"));
+    let db = Db::connect_lazy(&config.database_url).map_err(|error| failed(&error))?;
+    demo::load(&db, &Passwords::default(), password).await.map_err(|error| failed(&error))?;
+    Ok(())
 }
 
 /// A server that refuses its configuration or its port says so itself; its exit code becomes ours.

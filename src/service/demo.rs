@@ -1,4 +1,4 @@
-//! The demo: a restaurant, its menu and three people. Its password is public, so a server refuses to start where its
+//! The demo: a restaurant, its menu and three people. [`PASSWORD`] is public, so a server refuses to start where these
 //! accounts exist, unless `waitless dev` started it.
 
 use super::passwords::{PasswordError, Passwords};
@@ -14,7 +14,7 @@ use crate::{
 
 /// Its slug.
 pub const SLUG: &str = "demo";
-/// The password of its accounts, unless another one is given.
+/// The password of its accounts on a machine that nobody else reaches.
 pub const PASSWORD: &str = "waitless-demo";
 /// E-mail addresses of its accounts: staff, owner, admin.
 pub const EMAILS: [&str; 3] = ["staff@demo.test", "owner@demo.test", "admin@demo.test"];

@@ -86,6 +86,17 @@ export function tOr(key, fallback, values = {}) {
 }
 
 /**
+ * `t` in a language that may not be the one spoken, for what is said aloud in two. For texts without plurals and numbers.
+ *
+ * @param {Language} other
+ * @returns {Promise<typeof t>}
+ */
+export async function wordsIn(other) {
+  const loaded = await LANGUAGES[other].load();
+  return (key, values = {}) => filled(loaded.default[key], values);
+}
+
+/**
  * @param {string | { one?: string, other: string }} text
  * @param {Values} values
  */

@@ -32,10 +32,11 @@ export const PATIENCE_MS = 15_000;
 export async function startServer({ binary, environment = {} } = {}) {
   const data = await mkdtemp(join(tmpdir(), "waitless-browser-"));
   const program = binary ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug/waitless");
+  const listen = `127.0.0.1:${await freePort()}`;
   const child = spawn(program, ["dev"], {
     env: {
       ...process.env,
-      WAITLESS_LISTEN: `127.0.0.1:${await freePort()}`,
+      WAITLESS_LISTEN: listen,
       WAITLESS_DATA: data,
       WAITLESS_LIMITS: "off",
       WAITLESS_DRAIN_MS: "100",
@@ -44,15 +45,16 @@ export async function startServer({ binary, environment = {} } = {}) {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = new Promise((resolve) => child.once("exit", resolve));
-  const url = await new Promise((resolve, reject) => {
+  await new Promise((resolve, reject) => {
     createInterface({ input: child.stdout }).on("line", (line) => {
-      if (line.startsWith("ready ")) resolve(line.slice("ready ".length).replace(/\/$/, ""));
+      if (line.startsWith("ready ")) resolve(line);
     });
     child.once("exit", (code) => reject(new Error(`waitless dev ended with ${code}`)));
     child.once("error", reject);
   });
   return {
-    url: /** @type {string} */ (url),
+    // Not what it says after `ready`: a public URL may be one that leads nowhere from here.
+    url: `http://${listen}`,
     data,
     async stop() {
       child.kill("SIGTERM");

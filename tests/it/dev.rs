@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File},
     io::Write as _,
-    net::{TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -101,6 +101,28 @@ impl Dev {
                 .filter(|_| text.ends_with('\n'))
         });
         dev
+    }
+
+    /// What is on standard output once all of it is.
+    fn welcome(&self) -> String {
+        let stdout = self.stderr.with_file_name("stdout");
+        wait_for("the last line", || {
+            fs::read_to_string(&stdout).ok().filter(|text| text.contains("stop with Ctrl-C") && text.ends_with('\n'))
+        })
+    }
+
+    /// The status that staff of the demo get for signing in.
+    fn sign_in(&self, password: &str) -> u16 {
+        let body = serde_json::json!({"email": "staff@demo.test", "password": password});
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("built");
+        let request = reqwest::Client::new().post(format!("{}/v1/auth/sign-in", self.url)).json(&body);
+        runtime.block_on(async { request.send().await.expect("an answer").status().as_u16() })
+    }
+
+    /// Whether it listens on more than 127.0.0.1: all of 127.0.0.0/8 is this machine.
+    fn serves_elsewhere(&self) -> bool {
+        let port = self.url.rsplit(':').next().expect("a port").trim_end_matches('/').parse().expect("a port");
+        TcpStream::connect((Ipv4Addr::new(127, 0, 0, 2), port)).is_ok()
     }
 
     fn said(&self) -> String {
@@ -209,6 +231,70 @@ fn it_says_ready_and_stops_without_a_trace() {
     }
     let mut again = Dev::start(&data, temp.path());
     assert_eq!(again.stop(Signal::SIGINT), Some(0), "SIGINT stops as well");
+}
+
+/// The password that a welcome names.
+fn password(welcome: &str) -> String {
+    let (_, behind) = welcome.split_once("with the password ").expect("a password");
+    behind.lines().next().expect("a line").to_owned()
+}
+
+#[test]
+fn for_the_phones_of_a_network_it_has_a_password_of_its_own_and_shows_a_code() {
+    let temp = folder();
+    let data = temp.path().join("data");
+    let mut generated = Vec::new();
+    for _ in 0..2 {
+        let port = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound").port();
+        let url = format!("http://127.0.0.1:{port}");
+        let mut lan = waitless(&data, "dev");
+        lan.arg("--lan").env("WAITLESS_LISTEN", format!("127.0.0.1:{port}")).env("WAITLESS_PUBLIC_URL", &url);
+        let mut dev = Dev::run(lan, &data, temp.path());
+        let welcome = dev.welcome();
+        assert!(welcome.starts_with(&format!("ready {url}\n")), "{welcome}");
+        for part in ["/?r=demo\n", "/kiosk/demo\n", "/board/demo\n", "/console/demo\n", "/docs\n"] {
+            assert!(welcome.contains(&format!("{url}{part}")), "{part} in {welcome}");
+        }
+        let drawn: Vec<usize> = welcome
+            .lines()
+            .filter(|line| line.starts_with('█') || line.starts_with('▀'))
+            .map(|line| line.chars().count())
+            .collect();
+        assert!(drawn.len() >= 15 && drawn.iter().all(|width| *width == drawn[0]), "a QR code: {welcome}");
+        assert!(welcome.contains("https only") && !welcome.contains('\u{1b}'), "{welcome}");
+        assert!(!welcome.contains("waitless-demo"), "{welcome}");
+        assert!(dev.serves_elsewhere(), "all addresses are listened on");
+        let password = password(&welcome);
+        assert_eq!((dev.sign_in("waitless-demo"), dev.sign_in(&password)), (401, 200));
+        generated.push(password);
+        assert_eq!(dev.stop(Signal::SIGTERM), Some(0));
+    }
+    assert!(generated[0].len() >= 12 && generated[0] == generated[1], "the same one again: {generated:?}");
+    let mode = fs::metadata(data.join("demo-password")).expect("kept").permissions().mode();
+    assert_eq!(mode & 0o077, 0, "it is private");
+
+    let dev = Dev::start(&data, temp.path());
+    let welcome = dev.welcome();
+    assert!(!welcome.contains('█') && password(&welcome) == "waitless-demo", "{welcome}");
+    assert!(dev.serves() && !dev.serves_elsewhere(), "only this machine is listened to");
+    assert_eq!((dev.sign_in("waitless-demo"), dev.sign_in(&generated[0])), (200, 401));
+}
+
+#[test]
+fn a_machine_without_a_network_is_told_what_to_set() {
+    let temp = folder();
+    let data = temp.path().join("data");
+    // A network namespace of its own has nothing but a loopback that is down.
+    let mut alone = Command::new("unshare");
+    alone.args(["--user", "--map-root-user", "--net", "--"]).arg(BINARY);
+    let permitted = Command::new("unshare").args(["--user", "--map-root-user", "--net", "--", "true"]).status();
+    if !permitted.is_ok_and(|status| status.success()) {
+        eprintln!("not tried here: network namespaces are not permitted");
+        return;
+    }
+    let (code, stderr) = refused(with_settings(alone, &data, "dev").arg("--lan"));
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(only_line(&stderr).contains("set WAITLESS_PUBLIC_URL"), "{stderr}");
 }
 
 #[test]

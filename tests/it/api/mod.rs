@@ -5,6 +5,7 @@ mod contract;
 mod edge;
 mod guests;
 mod idempotency;
+mod pages;
 mod roles;
 mod sockets;
 mod staff;

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use waitless::{
     app::App,
     config::{Config, Secret, default_public_url},
+    db::Db,
+    service::{demo, passwords::Passwords},
 };
 
 use super::database;
@@ -44,6 +46,10 @@ impl TestApp {
             dev: true,
         };
         change(&mut config);
+        // As `waitless dev` does before it starts a server.
+        let db = Db::connect_lazy(&config.database_url).expect("a URL");
+        let password = Secret::from(demo::PASSWORD.to_owned());
+        demo::load(&db, &Passwords::default(), &password).await.expect("the demo is loaded");
         Self::run(config, Arc::new(database)).await
     }
 
@@ -76,7 +82,7 @@ impl TestApp {
 
     /// An access token of one of the demo's people: `staff`, `owner` or `admin`.
     pub async fn token(&self, who: &str) -> String {
-        let body = json!({ "email": format!("{who}@demo.test"), "password": "waitless-demo" });
+        let body = json!({ "email": format!("{who}@demo.test"), "password": demo::PASSWORD });
         let answer = self.http.post(self.url("/v1/auth/sign-in")).json(&body).send().await.expect("an answer");
         assert!(answer.status().is_success(), "sign-in of {who}: {}", answer.status());
         let tokens: Value = answer.json().await.expect("JSON");

@@ -2,6 +2,7 @@
 
 mod modules;
 mod packaging;
+mod pages;
 mod scripts;
 mod source;
 
@@ -17,8 +18,8 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every file below a folder with this ending: its path from the root, and its text.
-fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+/// Every file below a folder: its path from the root, and its content.
+fn all_files(folder: &str) -> Vec<(String, Vec<u8>)> {
     fn walk(folder: PathBuf, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
             let path = entry.expect("a readable folder").path();
@@ -29,8 +30,15 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     walk(root().join(folder), &mut paths);
     paths.sort();
     let named = |path: &PathBuf| path.strip_prefix(root()).expect("below the root").display().to_string();
-    let texts = paths.iter().filter(|path| path.extension().is_some_and(|found| found == ending));
-    texts.map(|path| (named(path), read(&named(path)))).collect()
+    let content = |path: &PathBuf| std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    paths.iter().map(|path| (named(path), content(path))).collect()
+}
+
+/// Every file below a folder with this ending: its path from the root, and its text.
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let ending = format!(".{ending}");
+    let found = all_files(folder).into_iter().filter(|(path, _)| path.ends_with(&ending));
+    found.map(|(path, content)| (path, String::from_utf8(content).expect("text"))).collect()
 }
 
 /// Every text that stands between the two.

@@ -163,6 +163,17 @@ fn the_image_is_built_from_what_is_here_and_runs_as_nobody_special() {
             );
         }
     }
+    let embedded: Vec<String> = files("src", "rs")
+        .iter()
+        .flat_map(|(_, text)| {
+            all_between(text, "#[folder = \"", "\"]").into_iter().map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(!embedded.is_empty(), "rust-embed embeds the pages");
+    for folder in embedded {
+        let top = folder.trim_start_matches("./").split('/').next().expect("a first part");
+        assert!(copied.contains(top), "the build stage lacks {folder}, which rust-embed embeds");
+    }
     assert!(build.contains("SQLX_OFFLINE=true") && build.contains("--release --locked"), "{build}");
     let rust = read("Cargo.toml")
         .lines()
