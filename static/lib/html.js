@@ -5,6 +5,6 @@
  * library is lit-html, vendored. Invariant: nothing in static/ sets innerHTML or a `style` attribute (the content
  * security policy refuses the second); sizes that follow data are attributes of an svg or of `progress`.
  */
-export { html, svg, nothing, render } from "../vendor/lit-html/lit-html.js";
+export { html, svg, nothing, render } from "./template.js";
 export { live } from "../vendor/lit-html/directives/live.js";
 export { repeat } from "../vendor/lit-html/directives/repeat.js";

@@ -45,13 +45,15 @@ export async function speak(next, { keep = false } = {}) {
 }
 
 /**
- * The language to begin with: the address (`?lang=`), what was chosen here before, what the device speaks, Korean.
+ * The language to begin with: the address (`?lang=`), what was chosen here before, what was said when joining, what the
+ * device speaks, Korean.
  *
  * @param {{ search: string, languages: readonly string[] }} [from]
+ * @param {string | null} [said]
  * @returns {Language}
  */
-export function preferred({ search, languages } = { search: location.search, languages: navigator.languages }) {
-  const candidates = [new URLSearchParams(search).get("lang"), remembered("language"), ...languages];
+export function preferred({ search, languages } = { search: location.search, languages: navigator.languages }, said = null) {
+  const candidates = [new URLSearchParams(search).get("lang"), remembered("language"), said, ...languages];
   for (const candidate of candidates) {
     const primary = candidate?.toLowerCase().split("-")[0];
     if (primary && Object.hasOwn(LANGUAGES, primary)) return /** @type {Language} */ (primary);

@@ -1,6 +1,6 @@
 /** How current a page is, in a dot and words, and the heartbeat that keeps the words true. */
 import { ago } from "./format.js";
-import { html } from "./html.js";
+import { html } from "./template.js";
 import { t } from "./i18n.js";
 import { freshness } from "./link.js";
 

@@ -2,7 +2,7 @@
  * A sheet over the page: the browser's own modal dialog, which keeps the focus inside, closes with Escape and gives the focus
  * back. `content` is null when there is none.
  */
-import { html, nothing } from "./html.js";
+import { html, nothing } from "./template.js";
 
 /**
  * @param {string} label its name

@@ -181,6 +181,12 @@ export function connect(path, { onFrame, onLink, probe }) {
     open();
   }
 
+  /** @param {Event} event */
+  function shown(event) {
+    // A page that is shown for the first time is just connecting; one that comes back was frozen.
+    if (/** @type {PageTransitionEvent} */ (event).persisted) wake();
+  }
+
   function offline() {
     if (socket) lost(socket);
   }
@@ -188,7 +194,7 @@ export function connect(path, { onFrame, onLink, probe }) {
   const listeners = /** @type {const} */ ([
     [document, "visibilitychange", wake],
     [window, "online", wake],
-    [window, "pageshow", wake],
+    [window, "pageshow", shown],
     [window, "offline", offline],
   ]);
   for (const [target, name, listener] of listeners) target.addEventListener(name, listener);

@@ -7,21 +7,19 @@
  * @import { Language } from "../lib/i18n.js"
  * @import { State } from "./phone/state.js"
  */
-import { ask, statusOf } from "../lib/api.js";
-import { render } from "../lib/html.js";
-import { speak, spoken } from "../lib/i18n.js";
+import { ask, statusOf, Unreachable } from "../lib/api.js";
+import { render } from "../lib/template.js";
+import { preferred, speak, spoken } from "../lib/i18n.js";
 import { everySecond } from "../lib/live-state.js";
-import { openSheets } from "../lib/sheet.js";
 import { connect } from "../lib/socket.js";
 import { createStore } from "../lib/store.js";
 import { stayAwake } from "../lib/wake-lock.js";
 import { allowWithAnyTouch, noticeSound, rehearse, ringWith, want } from "./phone/alarm.js";
 import { commands } from "./phone/commands.js";
-import { languageFor } from "./phone/language.js";
-import { page } from "./phone/page.js";
+import { isGone, page } from "./phone/page.js";
 import { keepPast, withPast } from "./phone/past.js";
+import { titleOf } from "./phone/place.js";
 import { INITIAL, isNear, reduce } from "./phone/state.js";
-import { titleOf } from "./phone/title.js";
 
 /** @typedef {typeof act} Act */
 
@@ -42,10 +40,15 @@ const act = {
   speakIn: (language) => void speak(language, { keep: true }).then(store.redraw, () => undefined),
 };
 
+/** @type {import("./phone/page.js").Later | undefined} */
+let later;
+
 ringWith(store);
 allowWithAnyTouch(store);
 store.watch(keepPast);
 store.watch(keepAwake);
+store.watch((state) => void (needsLater(state) && loadLater()));
+document.addEventListener("pointerdown", () => void loadLater());
 document.addEventListener("visibilitychange", () => void lookAgain());
 
 await speakFirst();
@@ -55,8 +58,8 @@ const root = /** @type {HTMLElement} */ (document.querySelector("#page"));
 root.replaceChildren();
 store.drawWith((state) => {
   if (!state.sheet) /** @type {HTMLDialogElement | null} */ (root.querySelector("dialog[open]"))?.close();
-  render(page(state, act, Date.now()), root);
-  openSheets(root);
+  render(page(state, act, Date.now(), later), root);
+  later?.openSheets(root);
   document.title = titleOf(state.frame);
 });
 everySecond(() => {
@@ -66,7 +69,7 @@ everySecond(() => {
 
 /** Loads words; without them there is nothing to say, so it is tried until it works. */
 async function speakFirst() {
-  const language = languageFor(store.state.frame?.lang);
+  const language = preferred(undefined, store.state.frame?.lang);
   try {
     await speak(language);
   } catch {
@@ -77,7 +80,7 @@ async function speakFirst() {
 
 /** The ticket says which language its guest chose when joining. */
 async function followTicketLanguage() {
-  const language = languageFor(store.state.frame?.lang);
+  const language = preferred(undefined, store.state.frame?.lang);
   if (language === spoken()) return;
   await speak(language).catch(() => undefined);
 }
@@ -105,6 +108,22 @@ function keepAwake(state, before) {
   const wasNear = !before.isRemembered && isNear(before);
   const near = !state.isRemembered && isNear(state);
   if (near !== wasNear) stayAwake(near);
+}
+
+/** @param {State} state */
+function needsLater(state) {
+  return state.sheet || isGone(state) || !["waiting", "called", undefined].includes(state.frame?.state);
+}
+
+/** Loads what comes later. Without a network it does not come, and a sheet that was asked for is not opened. */
+async function loadLater() {
+  if (later) return;
+  try {
+    later = await import("./phone/later.js");
+    store.redraw();
+  } catch {
+    store.dispatch({ type: "unopened", error: new Unreachable("no sheet") });
+  }
 }
 
 /** A ticket that had ended may live again. */

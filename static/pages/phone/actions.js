@@ -4,16 +4,15 @@
  * @import { State } from "./state.js"
  * @import { Act } from "../phone.js"
  */
-import { html, nothing } from "../../lib/html.js";
+import { html, nothing } from "../../lib/template.js";
 import { t } from "../../lib/i18n.js";
 import { reason } from "../../lib/refusal.js";
 
 /**
  * @param {State} state
  * @param {Act} act
- * @param {number} _now
  */
-export function actions({ frame, busy, failure, sheet, link }, act, _now) {
+export function actions({ frame, busy, failure, sheet, link }, act) {
   if (!frame || link.phase === "ended" || !["waiting", "called"].includes(frame.state)) return nothing;
   const isBusy = busy !== null;
   return html`<nav class="actions" aria-label=${t("phone.actions")}>

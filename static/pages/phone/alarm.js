@@ -38,7 +38,7 @@ export function ringWith(store) {
     } else if (!rings && timer !== undefined) {
       clearInterval(timer);
       timer = undefined;
-      if (canVibrate()) navigator.vibrate(0);
+      vibrate([0]);
     }
   };
   store.watch((state, before) => {
@@ -56,7 +56,7 @@ export function ringWith(store) {
 export async function rehearse(store) {
   await allow(store);
   store.dispatch({ type: "rehearsal", rehearsal: "ringing" });
-  if (canVibrate()) navigator.vibrate(CALL_PATTERN_MS);
+  vibrate(CALL_PATTERN_MS);
   if (store.state.sound.wanted) await chime();
   store.dispatch({ type: "rehearsal", rehearsal: "done" });
 }
@@ -111,6 +111,15 @@ async function allow(store) {
  * @param {number[]} pattern
  */
 function ring(state, pattern) {
-  if (canVibrate()) navigator.vibrate(pattern);
+  vibrate(pattern);
   if (state.sound.wanted) void chime();
+}
+
+/**
+ * Before the first touch it would be refused, with a complaint in the console.
+ *
+ * @param {number[]} pattern
+ */
+function vibrate(pattern) {
+  if (canVibrate() && navigator.userActivation?.hasBeenActive !== false) navigator.vibrate(pattern);
 }

@@ -4,24 +4,10 @@
  * @import { State } from "./state.js"
  * @import { Act } from "../phone.js"
  */
-import { html } from "../../lib/html.js";
+import { html } from "../../lib/template.js";
 import { t } from "../../lib/i18n.js";
 import { canStayAwake } from "../../lib/wake-lock.js";
 import { canVibrate } from "./alarm.js";
-
-/**
- * The way to it.
- *
- * @param {State} state
- * @param {Act} act
- */
-export function alerts({ sound }, act) {
-  const isHeard = sound.wanted && sound.allowed;
-  return html`<button class="button quiet wide alerts" type="button" data-testid="alerts" aria-haspopup="dialog" @click=${() => act.show("alerts")}>
-    <span>${t("phone.alerts")}</span>
-    <span class="small">${isHeard ? t("phone.sound_is_on") : t("phone.sound_is_off")} ›</span>
-  </button>`;
-}
 
 /**
  * @param {State} state

@@ -6,7 +6,7 @@
  * @import { TicketFrame } from "#api"
  */
 import { countdown } from "../../lib/format.js";
-import { html, nothing } from "../../lib/html.js";
+import { html, nothing } from "../../lib/template.js";
 import { t } from "../../lib/i18n.js";
 import { announcement } from "./notices.js";
 import { noticeOf } from "./news.js";

@@ -5,7 +5,7 @@
  * @import { Act } from "../phone.js"
  * @import { TicketFrame } from "#api"
  */
-import { html, nothing } from "../../lib/html.js";
+import { html, nothing } from "../../lib/template.js";
 import { t } from "../../lib/i18n.js";
 import { reason } from "../../lib/refusal.js";
 import { aheadWords } from "./place.js";

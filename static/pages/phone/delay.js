@@ -6,7 +6,7 @@
  * @import { TicketFrame } from "#api"
  */
 import { range } from "../../lib/format.js";
-import { html, nothing } from "../../lib/html.js";
+import { html, nothing } from "../../lib/template.js";
 import { t } from "../../lib/i18n.js";
 import { reason } from "../../lib/refusal.js";
 import { behind, landing, placesMax } from "./landing.js";

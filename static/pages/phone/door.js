@@ -4,7 +4,7 @@
  * @import { State } from "./state.js"
  * @import { Act } from "../phone.js"
  */
-import { html, nothing } from "../../lib/html.js";
+import { html, nothing } from "../../lib/template.js";
 import { t } from "../../lib/i18n.js";
 import { reason } from "../../lib/refusal.js";
 
@@ -13,7 +13,7 @@ import { reason } from "../../lib/refusal.js";
  * @param {Act} act
  */
 export function doorSheet({ failure, busy }, act) {
-  return html`<form class="stack" novalidate @submit=${(/** @type {Event} */ event) => submitted(event, act)}>
+  return html`<form class="stack" @submit=${(/** @type {Event} */ event) => submitted(event, act)}>
     <h2>${t("phone.door_title")}</h2>
     <p id="door-hint">${t("phone.door_text")}</p>
     <div class="field">
@@ -24,7 +24,6 @@ export function doorSheet({ failure, busy }, act) {
         name="door"
         inputmode="numeric"
         autocomplete="one-time-code"
-        pattern="[0-9]{4}"
         maxlength="4"
         autofocus
         aria-describedby="door-hint door-error"
@@ -53,7 +52,7 @@ function submitted(event, act) {
   event.preventDefault();
   const input = /** @type {HTMLFormElement} */ (event.currentTarget).querySelector("input");
   if (!input) return;
-  if (/^\d{4}$/.test(input.value)) void act.checkIn(input.value);
+  void act.checkIn(input.value.trim());
   input.select();
   input.focus();
 }

@@ -1,12 +1,12 @@
 /**
- * Seated, gone, missed, cancelled: a calm screen that says what next.
+ * Seated, gone, missed, cancelled, or unknown to the server: a calm screen that says what next.
  *
  * @import { State } from "./state.js"
  * @import { Act } from "../phone.js"
  * @import { TicketFrame } from "#api"
  */
-import { countdown } from "../../lib/format.js";
-import { html, nothing } from "../../lib/html.js";
+import { ago, countdown, timeOfDay } from "../../lib/format.js";
+import { html, nothing } from "../../lib/template.js";
 import { t } from "../../lib/i18n.js";
 import { reason } from "../../lib/refusal.js";
 import { announcement } from "./notices.js";
@@ -24,6 +24,7 @@ export function endedScreen(state, act, now) {
   const { title, text, next } = said(state, frame, act, now);
   return html`${announcement(frame)}
     <section class="end" data-testid="end" data-state=${frame.state}>
+      ${mark(frame.state)}
       <p class="number small-number" data-testid="number">${frame.number}</p>
       <h2>${title}</h2>
       ${text.map((line) => html`<p>${line}</p>`)}
@@ -111,7 +112,58 @@ function cancelled(state, frame, act, now) {
   return { title: t("phone.cancelled"), text: [t("phone.cancelled_undo_text")], next };
 }
 
+/** Drawn, not written: fonts do not agree on signs. @param {TicketFrame["state"]} state */
+function mark(state) {
+  const isFine = state === "seated" || state === "completed";
+  const path = isFine ? "M14 25l7 7 14-15" : state === "no_show" ? "M24 14v11l7 5" : "M16 24h16";
+  return html`<svg class="mark ${isFine ? "fine" : state === "no_show" ? "soon" : ""}" viewBox="0 0 48 48" aria-hidden="true">
+    <circle cx="24" cy="24" r="22"></circle>
+    <path d=${path}></path>
+  </svg>`;
+}
+
 /** @param {TicketFrame} frame */
 function joinAgain({ restaurant }) {
   return html`<a class="button wide" href="/?r=${encodeURIComponent(restaurant.slug)}">${t("phone.join_again")}</a>`;
+}
+
+/**
+ * The server knows no such ticket: it never did, or lost it.
+ *
+ * @param {State} state
+ * @param {number} now
+ */
+export function goneScreen(state, now) {
+  return state.link.code === 410 ? lostScreen(state, now) : nothingScreen();
+}
+
+/** Nothing at this address. */
+function nothingScreen() {
+  return html`<section class="end" data-testid="not-found">
+    <h2>${t("phone.not_found")}</h2>
+    <p>${t("phone.not_found_text")}</p>
+    <a class="button wide" href="/">${t("to_start")}</a>
+  </section>`;
+}
+
+/**
+ * The restaurant's records were rebuilt without this ticket.
+ *
+ * @param {State} state
+ * @param {number} now
+ */
+function lostScreen({ frame, heardAt }, now) {
+  return html`<section class="end" data-testid="place-lost">
+    ${frame ? html`<p class="number" data-testid="number">${frame.number}</p>` : nothing}
+    <h2>${t("phone.lost")}</h2>
+    <p>${t("phone.lost_text")}</p>
+    ${frame
+      ? html`<dl class="facts">
+          <div><dt>${t("phone.line")}</dt><dd>${frame.line_name}</dd></div>
+          <div><dt>${t("phone.party")}</dt><dd>${partyWords(frame)}</dd></div>
+          <div><dt>${t("phone.joined")}</dt><dd>${timeOfDay(frame.joined_at)}</dd></div>
+          <div><dt>${t("phone.known_at")}</dt><dd>${t("live.as_of", { ago: ago(now - heardAt) })}</dd></div>
+        </dl>`
+      : nothing}
+  </section>`;
 }

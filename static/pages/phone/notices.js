@@ -6,7 +6,7 @@
  * @import { News, Notice } from "./news.js"
  */
 import { ago, timeOfDay } from "../../lib/format.js";
-import { html, nothing } from "../../lib/html.js";
+import { html, nothing } from "../../lib/template.js";
 import { t, tOr } from "../../lib/i18n.js";
 import { news, noticeOf } from "./news.js";
 import { since } from "./state.js";
@@ -43,9 +43,11 @@ export function standing(frame) {
   tell("items_lost", "soon", () => t("phone.items_lost", { items: lostWords(frame) }));
   tell("passed_over", "soon", ({ args }) => t("phone.passed_over", { n: Number(args.overtaken) }));
   if (told.length === 0) return nothing;
-  return html`<ul class="told" role="status">
-    ${told.map(({ look, text }) => html`<li class="notice ${look}">${text}</li>`)}
-  </ul>`;
+  return html`<div role="status">
+    <ul class="told">
+      ${told.map(({ look, text }) => html`<li class="notice ${look}">${text}</li>`)}
+    </ul>
+  </div>`;
 }
 
 /** @param {Record<string, any>} args */
@@ -81,10 +83,10 @@ function wordsOf(line, age) {
     case "called":
       return t("phone.called_other", { number: line.number, ago: age });
     case "overtaken": {
-      const text = tOr(`phone.first_${line.reason}`, "phone.first_other", { n: line.n });
-      return html`${text} <span class="muted">· ${age}</span>`;
+      const text = tOr(`overtaken.${line.reason}`, "overtaken.other", { n: line.n });
+      return html`${text} <span class="muted age">· ${age}</span>`;
     }
     case "moved":
-      return html`${t(`phone.moved_${line.kind}`, { n: line.n })} <span class="muted">· ${age}</span>`;
+      return html`${t(`moved.${line.kind}`, { n: line.n })} <span class="muted age">· ${age}</span>`;
   }
 }

@@ -3,10 +3,10 @@
  *
  * @import { State } from "./state.js"
  * @import { Act } from "../phone.js"
- * @import { OrderedItem, TicketFrame } from "#api"
+ * @import { MenuItemBody, OrderedItem, TicketFrame } from "#api"
  */
 import { money } from "../../lib/format.js";
-import { html, nothing } from "../../lib/html.js";
+import { html, nothing } from "../../lib/template.js";
 import { t } from "../../lib/i18n.js";
 
 /**
@@ -17,8 +17,7 @@ export function order(state, act) {
   const frame = /** @type {TicketFrame} */ (state.frame);
   const isOpen = frame.state === "waiting" || frame.state === "called";
   if (frame.items.length === 0 && !isOpen) return nothing;
-  return html`<section class="card order" aria-label=${t("phone.order")}>
-    <h2>${frame.items.length > 0 ? t("phone.order") : t("phone.menu")}</h2>
+  return html`<section class="card order">
     ${frame.items.length > 0 ? ordered(frame, state.currency) : nothing} ${isOpen ? menu(state, act) : nothing}
   </section>`;
 }
@@ -29,7 +28,8 @@ export function order(state, act) {
  */
 function ordered(frame, currency) {
   const isReturned = frame.state === "cancelled";
-  return html`<ul class="items">
+  return html`<h2>${t("phone.order")}</h2>
+    <ul class="items">
       ${frame.items.map((item) => orderedItem(item, currency))}
     </ul>
     ${isReturned ? html`<p class="muted small">${t("phone.order_returned")}</p>` : nothing}
@@ -64,18 +64,19 @@ function menu({ isMenuOpen, menu: items }, act) {
     <summary data-testid="menu">${t("phone.menu_today")}</summary>
     ${isMenuOpen && items === null ? html`<p class="muted" role="status">${t("loading")}</p>` : nothing}
     ${items?.length === 0 ? html`<p class="muted">${t("phone.menu_empty")}</p>` : nothing}
-    <ul class="items">
-      ${items?.map(
-        ({ name, left, sold_out: isSoldOut }) =>
-          html`<li class=${isSoldOut ? "muted" : ""}>
-            <span>${name}</span>
-            ${isSoldOut
-              ? html`<span class="tag">${t("sold_out")}</span>`
-              : typeof left === "number"
-                ? html`<span class="tag ${left <= 5 ? "soon" : ""}">${t("left.n", { n: left })}</span>`
-                : nothing}
-          </li>`,
-      )}
-    </ul>
+    ${items?.length ? html`<ul class="items">${items.map(menuItem)}</ul>` : nothing}
   </details>`;
+}
+
+/** From here on it is said in amber how few are left. */
+const FEW = 5;
+
+/** @param {MenuItemBody} item */
+function menuItem({ name, left, sold_out: isSoldOut }) {
+  if (isSoldOut) return html`<li class="muted"><span>${name}</span><span class="tag">${t("sold_out")}</span></li>`;
+  const isCounted = typeof left === "number";
+  return html`<li>
+    <span>${name}</span>
+    ${isCounted ? html`<span class="tag ${left <= FEW ? "soon" : ""}">${t("left.n", { n: left })}</span>` : nothing}
+  </li>`;
 }

@@ -40,7 +40,7 @@ import { freshness, remainingMs, UNCONNECTED } from "../../lib/link.js";
  * @property {number} places chosen in the delay sheet
  * @property {Crowd | null} crowd
  * @property {Verb | null} busy
- * @property {{ verb: Verb, error: unknown } | null} failure
+ * @property {{ verb: Verb | null, error: unknown } | null} failure
  * @property {string | null} acknowledged the call whose alarm was stopped here
  * @property {{ wanted: boolean, allowed: boolean }} sound
  * @property {"none" | "ringing" | "done"} rehearsal of the alarm
@@ -58,6 +58,7 @@ import { freshness, remainingMs, UNCONNECTED } from "../../lib/link.js";
  *   | { type: "sent", verb: Verb }
  *   | { type: "answered" }
  *   | { type: "failed", verb: Verb, error: unknown, code: string | null }
+ *   | { type: "unopened", error: unknown }
  *   | { type: "acknowledged" }
  *   | { type: "sound", sound: State["sound"] }
  *   | { type: "rehearsal", rehearsal: State["rehearsal"] }
@@ -109,6 +110,8 @@ export function reduce(state, action) {
       return { ...state, busy: null, sheet: null };
     case "failed":
       return failed(state, action);
+    case "unopened":
+      return state.sheet ? { ...state, sheet: null, failure: { verb: null, error: action.error } } : state;
     case "acknowledged":
       return { ...state, acknowledged: state.frame && callOf(state.frame) };
     case "sound":

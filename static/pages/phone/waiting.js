@@ -6,12 +6,11 @@
  * @import { TicketFrame } from "#api"
  */
 import { range, timeOfDay } from "../../lib/format.js";
-import { html, nothing } from "../../lib/html.js";
+import { html, nothing } from "../../lib/template.js";
 import { t } from "../../lib/i18n.js";
 import { announcement, newsLines, standing } from "./notices.js";
 import { order } from "./order.js";
-import { aheadWords, partyWords } from "./place.js";
-import { track } from "./track.js";
+import { aheadWords, partyWords, wayDone } from "./place.js";
 
 /**
  * @param {State} state
@@ -28,7 +27,7 @@ export function waitingScreen(state, act, now) {
       <p class="ahead" data-testid="ahead" aria-live="polite">${aheadWords(frame)}</p>
       ${wait(frame)} ${track(frame)}
     </section>
-    ${askForSound(state, act)} ${standing(frame)} ${newsLines(state, now)} ${facts(frame)} ${order(state, act)}`;
+    ${standing(frame)} ${newsLines(state, now)} ${askForSound(state, act)} ${facts(frame)} ${order(state, act)}`;
 }
 
 /** @param {TicketFrame} frame */
@@ -36,9 +35,22 @@ function wait(frame) {
   const { eta, eta_record: record } = frame;
   const { hit, n } = /** @type {{ hit?: number, n?: number }} */ (record ?? {});
   return html`<div class="wait">
-    <p class="range" data-testid="range">${range(eta)}</p>
+    <p class="range ${eta ? "" : "unknown"}" data-testid="range">${range(eta)}</p>
     ${eta ? html`<p class="muted small" data-testid="trust">${trust(eta)}</p>` : nothing}
     ${eta && hit !== undefined && n ? html`<p class="muted small">${t("phone.record", { hit, n })}</p>` : nothing}
+  </div>`;
+}
+
+/** The way from joining to the door, filling as parties leave. @param {TicketFrame} frame */
+function track(frame) {
+  const done = wayDone(frame);
+  const gone = Math.max(0, frame.ahead_at_join - (frame.ahead ?? 0));
+  return html`<div class="way">
+    <svg role="img" aria-label=${t("phone.way", { start: frame.ahead_at_join, gone })} width="100%">
+      <rect class="way-all" width="100%" height="100%"></rect>
+      <rect class="way-done" width="${Math.round(done * 100)}%" height="100%"></rect>
+    </svg>
+    <p class="way-ends" aria-hidden="true"><span>${t("phone.way_start")}</span><span>${t("phone.way_end")}</span></p>
   </div>`;
 }
 
