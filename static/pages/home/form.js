@@ -4,7 +4,8 @@ import { html, live } from "../../lib/html.js";
 import { t, tOr } from "../../lib/i18n.js";
 import { countOf, namesOf, totalOf } from "../../parts/cart.js";
 import { lineChoice } from "../../parts/line-choice.js";
-import { partyPicker, sizeOf } from "../../parts/party.js";
+import { sizeOf } from "../../parts/party.js";
+import { partyPicker } from "../../parts/party-picker.js";
 import { grouped, isComplete } from "../../parts/phone-number.js";
 import { preorder } from "../../parts/preorder.js";
 import { joining } from "./joining.js";
@@ -44,14 +45,17 @@ export function form(shop, frame, old, dispatch, commands) {
       <h2>${t("home.how_many")}</h2>
       ${partyPicker(shop.form, shop.policy, (who, by) => dispatch({ type: "party", who, by }))}
     </section>
-    ${where(shop, dispatch)} ${phone(shop, dispatch)} ${order(shop, dispatch)} ${refusal(shop, commands)}
-    <button
-      class="button leading home-join"
-      data-testid="join"
-      aria-disabled=${shop.joining || !choice.chosen ? "true" : "false"}
-    >
-      ${shop.joining ? t("home.joining") : t("home.join")}
-    </button>
+    ${where(shop, dispatch)} ${phone(shop, dispatch)} ${order(shop, dispatch)}
+    <div class="home-bar">
+      ${refusal(shop, commands)}
+      <button
+        class="button leading home-join"
+        data-testid="join"
+        aria-disabled=${shop.joining || !choice.chosen ? "true" : "false"}
+      >
+        ${shop.joining ? t("home.joining") : t("home.join")}
+      </button>
+    </div>
   </form>`;
 }
 

@@ -4,7 +4,8 @@ import { t, tOr } from "../../lib/i18n.js";
 import { freshness } from "../../lib/link.js";
 import { lineChoice } from "../../parts/line-choice.js";
 import { because, totals } from "../../parts/openness.js";
-import { partyPicker, sizeOf } from "../../parts/party.js";
+import { sizeOf } from "../../parts/party.js";
+import { partyPicker } from "../../parts/party-picker.js";
 import { refusal, signIn } from "./refusal.js";
 import { chosenLine } from "./state.js";
 
