@@ -10,7 +10,7 @@ import { t, tOr } from "../../lib/i18n.js";
  * @param {(action: Action) => void} dispatch
  * @param {Commands} commands
  */
-export function find({ form, refusal, finding }, dispatch, commands) {
+export function find({ form, refusal, finding, unfolded }, dispatch, commands) {
   const failed = refusal?.of === "find" ? refusal : null;
   const complete = form.number.trim().length >= 4 && form.code.trim().length === 4;
   const field = (/** @type {"number" | "code"} */ name, /** @type {string} */ label, /** @type {string} */ example) =>
@@ -36,7 +36,9 @@ export function find({ form, refusal, finding }, dispatch, commands) {
     if (complete) void commands.find();
     else dispatch({ type: "refused", code: "find_first", items: [], of: "find" });
   };
-  return html`<details class="home-section home-find" ?open=${failed !== null || refusal?.code === "already_waiting"}>
+  const toggled = (/** @type {Event} */ event) =>
+    dispatch({ type: "unfolded", what: "find", open: /** @type {HTMLDetailsElement} */ (event.currentTarget).open });
+  return html`<details class="home-section home-find" ?open=${live(unfolded.find)} @toggle=${toggled}>
     <summary class="strong" data-testid="have-number">${t("join.have_number")}</summary>
     <form class="stack" novalidate @submit=${submit}>
       <p class="muted">${t("home.find_how")}</p>

@@ -143,12 +143,14 @@ function phone({ form: chosen, refusal: refused }, dispatch) {
  * @param {Shop} shop
  * @param {(action: Action) => void} dispatch
  */
-function order({ form: chosen, menu, policy, restaurant, refusal: refused }, dispatch) {
+function order({ form: chosen, menu, policy, restaurant, unfolded }, dispatch) {
   if (menu.length === 0) return "";
   const currency = restaurant?.currency ?? "KRW";
   const count = countOf(chosen.cart);
   const said = count > 0 ? `${t("join.items", { n: count })} · ${money(totalOf(chosen.cart, menu), currency)}` : t("join.optional");
-  return html`<details class="home-section home-order" ?open=${refused?.code === "sold_out"}>
+  const toggled = (/** @type {Event} */ event) =>
+    dispatch({ type: "unfolded", what: "order", open: /** @type {HTMLDetailsElement} */ (event.currentTarget).open });
+  return html`<details class="home-section home-order" ?open=${live(unfolded.order)} @toggle=${toggled}>
     <summary><span class="strong">${t("join.order")}</span> <span class="muted small">${said}</span></summary>
     ${preorder({
       menu,

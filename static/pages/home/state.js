@@ -37,6 +37,7 @@ import { digitsOf } from "../../parts/phone-number.js";
  * @property {Form} form
  * @property {{ pending: Pending, waits: number } | null} joining
  * @property {{ code: string, items: string[], of: "join" | "find" } | null} refusal
+ * @property {{ order: boolean, find: boolean }} unfolded
  * @property {boolean} finding
  * @property {boolean} asksToGiveUp
  *
@@ -70,6 +71,7 @@ import { digitsOf } from "../../parts/phone-number.js";
  *   | { type: "waiting" }
  *   | { type: "answered" }
  *   | { type: "refused", code: string, items: string[], of: "join" | "find" }
+ *   | { type: "unfolded", what: "order" | "find", open: boolean }
  *   | { type: "finding", busy: boolean }
  *   | { type: "give_up", asks: boolean }} Action
  */
@@ -133,6 +135,7 @@ function opened(slug) {
     form: emptyForm(),
     joining: null,
     refusal: null,
+    unfolded: { order: false, find: false },
     finding: false,
     asksToGiveUp: false,
   };
@@ -190,8 +193,14 @@ function shopAfter(shop, action) {
       const { code, items, of } = action;
       const where = code === "door_code" ? "onsite" : form.where;
       const next = { ...form, where, door: code === "door_code" ? "" : form.door };
-      return { ...shop, joining: null, asksToGiveUp: false, form: next, refusal: { code, items, of } };
+      const unfolded = {
+        order: shop.unfolded.order || code === "sold_out",
+        find: shop.unfolded.find || of === "find" || code === "already_waiting",
+      };
+      return { ...shop, joining: null, asksToGiveUp: false, form: next, unfolded, refusal: { code, items, of } };
     }
+    case "unfolded":
+      return { ...shop, unfolded: { ...shop.unfolded, [action.what]: action.open } };
     case "finding":
       return { ...shop, finding: action.busy };
     case "give_up":
