@@ -203,6 +203,7 @@ export default {
   "console.field.other": "entry",
   "console.asking_again": "No answer yet, checking again. It will be done only once.",
   "console.no_answer": "No answer came. Please see in the list whether it was done.",
+  "console.notices": "Notices",
   "console.offline": "No connection: buttons do not work now. What you see is from before the cut.",
   "console.offline_press": "Press again once connected. Nothing was sent.",
   "console.select_first": "Select a party first.",

@@ -207,6 +207,7 @@ const words = {
   "console.field.other": "입력값",
   "console.asking_again": "답이 없어 다시 확인하고 있어요. 한 번만 처리돼요.",
   "console.no_answer": "답이 오지 않았어요. 처리됐는지 목록에서 확인해 주세요.",
+  "console.notices": "알림",
   "console.offline": "연결이 끊겨서 지금은 버튼을 쓸 수 없어요. 보이는 내용은 끊기기 전 상태예요.",
   "console.offline_press": "연결되면 다시 눌러 주세요. 지금은 아무것도 보내지 않았어요.",
   "console.select_first": "먼저 팀을 선택해 주세요.",

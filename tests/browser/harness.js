@@ -123,6 +123,8 @@ export async function openShop({ name = "시험 식당", lines = { A: "홀", B: 
   await run("psql", ["-q", "-v", "ON_ERROR_STOP=1", "-d", database.trim(), "-c", `BEGIN; ${rows.join("; ")}; COMMIT`]);
   const staff = await signIn();
   const at = `/restaurants/${slug}`;
+  // The first who ask for a restaurant bring it to life; whoever asks meanwhile is answered 503, come back.
+  await until("the restaurant is there", () => request("GET", `${at}/queue`, undefined, staff).catch(() => null));
 
   return {
     slug,
