@@ -210,6 +210,7 @@ const words = {
   "console.notices": "알림",
   "console.offline": "연결이 끊겨서 지금은 버튼을 쓸 수 없어요. 보이는 내용은 끊기기 전 상태예요.",
   "console.offline_press": "연결되면 다시 눌러 주세요. 지금은 아무것도 보내지 않았어요.",
+  "console.state_is": "지금은 ‘{state}’ 상태라 할 수 없어요.",
   "console.select_first": "먼저 팀을 선택해 주세요.",
   "console.joined": "{number} 접수",
   "console.joined_many": "새로 {n}팀 접수",

@@ -138,7 +138,7 @@ export function found(queue, text) {
     isNumber(ticket) ||
     ticket.number.toLowerCase().startsWith(wanted) ||
     (ticket.name ?? "").toLocaleLowerCase().includes(wanted) ||
-    (digits.length >= 2 && digits === wanted && (ticket.phone_last4 ?? "").endsWith(digits.slice(-4)));
+    (digits.length >= 2 && digits === wanted && (ticket.phone_last4 ?? "").includes(digits.slice(-4)));
   const ranks = ["called", "waiting", "no_show", "seated", "completed", "cancelled"];
   /** @param {TicketView} ticket */
   const rank = (ticket) => (isNumber(ticket) ? 0 : 10) + ranks.indexOf(ticket.state);
