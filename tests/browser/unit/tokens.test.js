@@ -26,6 +26,8 @@ const PAIRS = [
   ["on-accent", "persimmon"],
   ["on-accent", "persimmon-deep"],
   ["on-accent", "amber"],
+  // The one button of the called screen.
+  ["persimmon", "on-accent"],
   // Tags and notices.
   ["pine", "pine-tint"],
   ["amber", "amber-tint"],
