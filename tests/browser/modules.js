@@ -22,6 +22,18 @@ export async function importsOf(file) {
 }
 
 /**
+ * The modules that a module loads only when it needs them.
+ *
+ * @param {string} file a path below static/
+ * @returns {Promise<string[]>}
+ */
+export async function laterImportsOf(file) {
+  const text = await readFile(new URL(file, root), "utf8");
+  const found = text.replace(/\/\*[\s\S]*?\*\//g, "").matchAll(/\bimport\(["'](\.[^"']+)["']\)/g);
+  return [...found].map(([, path]) => new URL(path, new URL(file, root)).pathname.slice(root.pathname.length));
+}
+
+/**
  * Everything that a module imports statically, directly or not, itself left out.
  *
  * @param {string} entry a path below static/
