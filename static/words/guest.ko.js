@@ -151,7 +151,7 @@ export default {
   "phone.fewer": "한 팀 적게",
   "phone.more": "한 팀 많게",
   "phone.parties": "{n}팀",
-  "phone.delay_range": "대략 {range} 뒤에 들어가요",
+  "phone.delay_range": "미루면 예상 {range}",
   "phone.delay_unknown": "미룬 뒤의 순서를 확인하고 있어요…",
   "phone.delays_left": "앞으로 {n}번 미룰 수 있어요. 뒤에 있는 팀까지만 미뤄져요.",
   "phone.delay_confirm": "순서 미루기",
