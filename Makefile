@@ -2,10 +2,10 @@
 # WAITLESS_* variables pass through: `WAITLESS_LISTEN=127.0.0.1:9000 make run`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check servers
+.PHONY: help run test check servers screenshots lighthouse
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: ## install what is missing, build, start everything in .waitless/, print the URLs; LAN=1 for phones
 	@ci/need
@@ -15,8 +15,20 @@ run: ## install what is missing, build, start everything in .waitless/, print th
 test: ## every test from nothing; FILTER=name limits the integration tests
 	@tests/run
 
-check: ## format, lints and documentation only
+check: ## format, lints, documentation and the pages' own checks only
 	@tests/run --check
 
 servers: ## a shell with the tests' Redis and PostgreSQL up
 	@tests/run -- "$${SHELL:-bash}"
+
+screenshots: ## pictures of every page, in both languages
+	@ci/need browser
+	@ci/node
+	@cargo build --quiet
+	@npm --prefix tests/browser run screenshots
+
+lighthouse: ## how quickly the pages load, and what they could do better
+	@ci/need browser
+	@ci/node
+	@cargo build --quiet --release
+	@npm --prefix tests/browser run lighthouse

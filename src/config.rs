@@ -5,7 +5,13 @@
 //!
 //! Invariant: a secret never appears in `Debug` output, help text or an error message.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
@@ -39,7 +45,7 @@ pub struct Settings {
     #[arg(long, env = "WAITLESS_ORIGINS", value_delimiter = ',', global = true)]
     pub origins: Vec<Url>,
     /// Proxies (addresses or networks, separated by commas) whose X-Forwarded-For is believed
-    #[arg(long, env = "WAITLESS_TRUSTED_PROXIES", value_delimiter = ',', global = true)]
+    #[arg(long, env = "WAITLESS_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network, global = true)]
     pub trusted_proxies: Vec<IpNet>,
     /// Whether this server also runs the background worker
     #[arg(long, env = "WAITLESS_WORKER", default_value = "on", global = true)]
@@ -198,10 +204,16 @@ impl Config {
 pub fn default_public_url(listen: SocketAddr) -> Url {
     let host = match listen.ip() {
         ip if ip.is_unspecified() => "127.0.0.1".to_owned(),
-        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        IpAddr::V6(ip) => format!("[{ip}]"),
         ip => ip.to_string(),
     };
     Url::parse(&format!("http://{host}:{}", listen.port())).expect("Invariant: an address and a port make a URL")
+}
+
+/// An address stands for the network of itself alone.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "neither an IP address nor a network like 10.0.0.0/8")
 }
 
 fn is_url(value: &str, schemes: &[&str]) -> bool {
@@ -231,6 +243,16 @@ mod tests {
         assert!(all.contains("WAITLESS_REDIS_URL") && all.contains("WAITLESS_DATABASE_URL"), "{all}");
         assert!(all.contains("WAITLESS_SECRET has 5 characters"), "{all}");
         assert!(!all.contains("short"), "a secret is never printed: {all}");
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_networks() {
+        let read = |text: &str| {
+            let cli = Cli::try_parse_from(["waitless", "--trusted-proxies", text]).map_err(|error| error.to_string());
+            cli.map(|cli| cli.settings.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(read("127.0.0.1,10.0.0.0/8,::1"), Ok("127.0.0.1/32 10.0.0.0/8 ::1/128".to_owned()));
+        assert!(read("127.0.0.1,proxy").is_err_and(|error| error.contains("'proxy'") && error.contains("neither")));
     }
 
     #[test]

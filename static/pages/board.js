@@ -52,7 +52,7 @@ async function soundOn() {
 /** The button: on at first, then between on and muted. */
 function toggleSound() {
   const wanted = store.state.sound === "on" ? "muted" : "on";
-  remember("board.sound", wanted);
+  remember("board_sound", wanted);
   if (wanted === "muted") store.dispatch({ type: "sound", sound: "muted" });
   else void soundOn();
 }
@@ -88,5 +88,5 @@ ask(`/restaurants/${restaurant}`).then(
 );
 
 // A board that was heard before is heard again after a power cut, where its browser was told to allow that.
-if (remembered("board.sound") === "muted") store.dispatch({ type: "sound", sound: "muted" });
-else if (remembered("board.sound") === "on") void soundOn();
+if (remembered("board_sound") === "muted") store.dispatch({ type: "sound", sound: "muted" });
+else if (remembered("board_sound") === "on") void soundOn();

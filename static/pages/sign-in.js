@@ -24,17 +24,21 @@ const store = createStore(reduce, initial({ now: Date.now() }));
 /** @param {{ email: string, password: string }} who */
 async function signIn({ email, password }) {
   if (store.state.busy || waitS(store.state) > 0) return;
-  if (!email || !password) return store.dispatch({ type: "failed", text: t("signin.fill"), retryAt: null });
+  if (!email || !password) return failed(t("signin.fill"));
   store.dispatch({ type: "busy" });
   try {
     const answer = await ask("/auth/sign-in", { method: "POST", body: { email, password } });
     if (next) return go(next);
     arrived(await workplaces(answer.access_token));
   } catch (error) {
-    const retryMs = error instanceof Refused ? error.retryAfterMs : null;
-    store.dispatch({ type: "failed", text: wordsFor(error), retryAt: retryMs && Date.now() + retryMs });
+    failed(wordsFor(error), error instanceof Refused ? error.retryAfterMs : null);
     /** @type {HTMLElement | null} */ (page.querySelector("[name=password]"))?.focus();
   }
+}
+
+/** @param {string} text @param {number | null} [retryAfterMs] */
+function failed(text, retryAfterMs = null) {
+  store.dispatch({ type: "failed", text, retryAfterMs, now: Date.now() });
 }
 
 /** @param {unknown} error */
@@ -59,7 +63,7 @@ async function signOut() {
     history.replaceState(null, "", location.pathname);
     store.dispatch({ type: "out" });
   } catch (error) {
-    store.dispatch({ type: "failed", text: reason(error), retryAt: null });
+    failed(reason(error));
   }
 }
 

@@ -22,14 +22,14 @@ export async function importsOf(file) {
 }
 
 /**
- * The modules that a module loads only when it needs them.
+ * The modules that a module imports only when it needs them, as paths below static/.
  *
  * @param {string} file a path below static/
  * @returns {Promise<string[]>}
  */
 export async function laterImportsOf(file) {
   const text = await readFile(new URL(file, root), "utf8");
-  const found = text.replace(/\/\*[\s\S]*?\*\//g, "").matchAll(/\bimport\(["'](\.[^"']+)["']\)/g);
+  const found = text.matchAll(/\bimport\(["'](\.[^"']+)["']\)/g);
   return [...found].map(([, path]) => new URL(path, new URL(file, root)).pathname.slice(root.pathname.length));
 }
 
@@ -67,6 +67,15 @@ export function linksOf(html) {
   const entry = /<script type="module" src="\/static\/([^"]+)"/.exec(html)?.[1] ?? null;
   const preloads = [...html.matchAll(/<link rel="modulepreload" href="\/static\/([^"]+)">/g)].map(([, path]) => path);
   return { entry, preloads };
+}
+
+/**
+ * Every script that a page names.
+ *
+ * @param {string} html
+ */
+export function scriptsOf(html) {
+  return [...html.matchAll(/<script[^>]* src="\/static\/([^"]+)"/g)].map(([, path]) => path);
 }
 
 /**

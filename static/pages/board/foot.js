@@ -69,14 +69,14 @@ function closed(line, timeZone) {
 function joining({ restaurant, join_url, door }) {
   const isOpen = restaurant.state === "open";
   if (!isOpen && !door) return "";
-  return html`<aside class="joining" aria-label=${t("board.join")}>
+  return html`<section class="joining" aria-label=${t("board.join")}>
     ${isOpen ? (isLoopback(join_url) ? loopback() : code(join_url)) : ""}
     ${door
       ? html`<p class="door">
           <span class="muted">${t("board.door")}</span> <strong data-testid="door">${door}</strong>
         </p>`
       : ""}
-  </aside>`;
+  </section>`;
 }
 
 /** @param {string} url */

@@ -17,11 +17,14 @@ import { callKey, LARGE_LEN_MAX } from "./numbers.js";
  * @param {Call[]} calls
  */
 export function stage(state, frame, lines, calls) {
-  return html`<section class="stage" data-testid="now-calling" aria-labelledby="now-calling">
-    <h2 id="now-calling">${t("board.now")}</h2>
-    <p class="aside" role="status">${calls.length > 0 ? `${calls[0].number} ${placeOf(calls[0])}` : ""}</p>
-    ${calls.length > 0 ? called(state, calls) : nobody(state, frame, lines)}
-  </section>`;
+  return html`<div class="stage">
+    <section class="now" data-testid="now-calling" aria-labelledby="now-calling">
+      <h2 id="now-calling">${t("board.now")}</h2>
+      <p class="aside" role="status">${calls.length > 0 ? `${calls[0].number} ${placeOf(calls[0])}` : ""}</p>
+      ${calls.length > 0 ? called(state, calls) : ""}
+    </section>
+    ${calls.length > 0 ? "" : nobody(state, frame, lines)}
+  </div>`;
 }
 
 /** @param {Pick<Call, "to" | "name">} call */

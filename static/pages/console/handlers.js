@@ -169,7 +169,7 @@ export function createHandlers(store, commands, connection) {
     async signOut() {
       try {
         await ask("/auth/sign-out", { method: "POST", body: {} });
-        location.assign("/sign-in");
+        location.assign(`/sign-in?next=${encodeURIComponent(`/console/${store.state.slug}`)}`);
       } catch {
         store.dispatch({ type: "sheet_error", error: t("refusal.unreachable") });
       }
@@ -180,6 +180,11 @@ export function createHandlers(store, commands, connection) {
       const ticket = ticketOf(store.state, store.state.selected);
       if (!ticket) store.dispatch({ type: "toast", kind: "refused", text: t("console.select_first") });
       return ticket;
+    },
+    /** What a key asked for does not go with the state. @param {TicketView} ticket */
+    cannot({ number, state }) {
+      const words = t("console.state_is", { state: t(`state.${state}`) });
+      store.dispatch({ type: "toast", kind: "refused", text: t("console.about", { number, words }) });
     },
     isCurrent: () => isCurrent(store.state, Date.now()),
   };

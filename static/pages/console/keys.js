@@ -35,11 +35,11 @@ const ARROWS = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight
 export function listenToKeys(store, on, focusTicket) {
   /** @type {Record<string, (on: On) => void>} */
   const letters = {
-    s: withSelected(on.seat),
-    r: withSelected(on.recall),
-    m: withSelected(on.noShow),
-    p: withSelected(on.askPutBack),
-    c: withSelected((ticket) => void on.call(ticket)),
+    s: withSelected(["waiting", "called", "no_show"], on.seat),
+    r: withSelected(["called"], on.recall),
+    m: withSelected(["called"], on.noShow),
+    p: withSelected(["called"], on.askPutBack),
+    c: withSelected(["waiting"], (ticket) => void on.call(ticket)),
     a: on.askAdd,
     u: on.undoLast,
     "/": () => document.getElementById("search")?.focus(),
@@ -94,13 +94,19 @@ export function listenToKeys(store, on, focusTicket) {
   });
 }
 
-/** @param {(ticket: TicketView) => void} act */
-function withSelected(act) {
+/**
+ * Acts on the selected ticket where its state allows it, and says so where not.
+ *
+ * @param {TicketView["state"][]} states
+ * @param {(ticket: TicketView) => void} act
+ */
+function withSelected(states, act) {
   return (/** @type {On} */ on) => {
     const ticket = on.selected();
     if (!ticket) return;
-    if (on.isCurrent()) act(ticket);
-    else on.offline();
+    if (!on.isCurrent()) on.offline();
+    else if (states.includes(ticket.state)) act(ticket);
+    else on.cannot(ticket);
   };
 }
 

@@ -10,6 +10,9 @@ import { freshness } from "../../lib/link.js";
 /** From this share of the promised wait on, a party is nearly late. */
 const NEAR_SHARE = 0.8;
 
+/** Late is who is late by a whole minute: a smaller unit is not shown, ms. */
+const LATE_MS = 60_000;
+
 /** The names of the tables, in the order of the buttons. */
 export const BAND_NAMES = /** @type {const} */ (["all", "two", "four", "six", "more"]);
 
@@ -135,7 +138,7 @@ export function found(queue, text) {
     isNumber(ticket) ||
     ticket.number.toLowerCase().startsWith(wanted) ||
     (ticket.name ?? "").toLocaleLowerCase().includes(wanted) ||
-    (digits.length >= 2 && digits === wanted && (ticket.phone_last4 ?? "").endsWith(digits.slice(-4)));
+    (digits.length >= 2 && digits === wanted && (ticket.phone_last4 ?? "").includes(digits.slice(-4)));
   const ranks = ["called", "waiting", "no_show", "seated", "completed", "cancelled"];
   /** @param {TicketView} ticket */
   const rank = (ticket) => (isNumber(ticket) ? 0 : 10) + ranks.indexOf(ticket.state);
@@ -154,7 +157,7 @@ export function patience(ticket, at) {
   const promisedMs = (ticket.eta_at_join?.high_s ?? 0) * 1_000;
   const leftMs = promisedMs - waitedMs;
   if (!ticket.eta_at_join) return { level: "unknown", waitedMs, promisedMs, leftMs };
-  const level = leftMs < 0 ? "over" : waitedMs >= promisedMs * NEAR_SHARE ? "near" : "fine";
+  const level = leftMs <= -LATE_MS ? "over" : waitedMs >= promisedMs * NEAR_SHARE ? "near" : "fine";
   return { level, waitedMs, promisedMs, leftMs };
 }
 

@@ -14,7 +14,7 @@ const FOUND_EVERY_MS = 3_000;
 
 /** @param {{ readonly state: State, dispatch: (action: Action) => void }} store */
 export function commandsOf(store) {
-  const joins = joinsOf("kiosk.joins");
+  const joins = joinsOf("joins-kiosk");
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let rereading;
 

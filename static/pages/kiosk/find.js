@@ -46,8 +46,7 @@ export function find(state, dispatch, commands) {
         ${field("code", t("kiosk.code"), finding.code.padEnd(4, "_"))}
       </div>
       ${keypad((key) => dispatch({ type: "key", key }))}
-      <div class="kiosk-ways">
-        <button type="button" class="button kiosk-leading" @click=${() => dispatch({ type: "left" })}>${t("back")}</button>
+      <div class="kiosk-ways one">
         <button
           type="button"
           class="button leading kiosk-leading"

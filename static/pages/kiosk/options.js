@@ -22,15 +22,7 @@ export function options(state, dispatch, commands) {
       ${summary(state)}
       <p class="kiosk-privacy muted">${t("join.privacy")}</p>`,
     touch: html`${refusal(state, dispatch, commands)} ${tabs(state, dispatch)}
-      ${state.guest.panel === "order" ? order(state, dispatch) : phone(state, dispatch)} ${ways(state, dispatch, commands)}
-      <button
-        type="button"
-        class="button kiosk-wide"
-        aria-disabled=${state.guest.joining ? "true" : "false"}
-        @click=${() => !state.guest.joining && dispatch({ type: "go", screen: "start", now: Date.now() })}
-      >
-        ${t("back")}
-      </button>`,
+      ${state.guest.panel === "order" ? order(state, dispatch) : phone(state, dispatch)} ${ways(state, dispatch, commands)}`,
   };
 }
 
@@ -53,7 +45,7 @@ function summary(state) {
 function tabs({ guest, menu, restaurant }, dispatch) {
   if (menu.length === 0) return "";
   const count = countOf(guest.cart);
-  const note = count > 0 ? orderNote(count, totalOf(guest.cart, menu), restaurant?.currency) : t("kiosk.optional");
+  const note = count > 0 ? orderNote(count, totalOf(guest.cart, menu), restaurant?.currency) : t("join.optional");
   const tab = (/** @type {"phone" | "order"} */ panel, /** @type {string} */ label, /** @type {string} */ hint) =>
     html`<button
       type="button"
@@ -65,7 +57,7 @@ function tabs({ guest, menu, restaurant }, dispatch) {
       <span>${label}</span><span class="kiosk-tab-hint">${hint}</span>
     </button>`;
   return html`<div class="kiosk-tabs">
-    ${tab("phone", t("join.phone"), isComplete(guest.phone) ? grouped(guest.phone) : t("kiosk.optional"))}
+    ${tab("phone", t("join.phone"), isComplete(guest.phone) ? grouped(guest.phone) : t("join.optional"))}
     ${tab("order", t("join.order"), note)}
   </div>`;
 }

@@ -1,10 +1,11 @@
 /** The first screen, also while nobody is there: who waits, how many are you, take a number. */
 import { html, nothing } from "../../lib/html.js";
-import { t } from "../../lib/i18n.js";
+import { t, tOr } from "../../lib/i18n.js";
 import { freshness } from "../../lib/link.js";
 import { lineChoice } from "../../parts/line-choice.js";
 import { because, totals } from "../../parts/openness.js";
-import { partyPicker, sizeOf } from "../../parts/party.js";
+import { sizeOf } from "../../parts/party.js";
+import { partyPicker } from "../../parts/party-picker.js";
 import { refusal, signIn } from "./refusal.js";
 import { chosenLine } from "./state.js";
 
@@ -110,7 +111,7 @@ function shut(state, frame) {
   const { state: openness } = frame.restaurant;
   const why = because(frame.restaurant, state.restaurant?.time_zone);
   return html`<div class="kiosk-shut" data-state=${openness} role="status">
-    ${title(t(/** @type {"kiosk.shut_direct"} */ (`kiosk.shut_${openness}`)))} ${why ? html`<p class="kiosk-why">${why}</p>` : ""}
+    ${title(tOr(`shut.${openness}`, "shut.closed"))} ${why ? html`<p class="kiosk-why">${why}</p>` : ""}
     ${openness === "direct" ? "" : counts(state, frame)} ${announcement(frame)}
   </div>`;
 }

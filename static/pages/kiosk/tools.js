@@ -17,10 +17,22 @@ export function tools(guest, dispatch, away) {
     <div class="kiosk-switches">
       ${toggle("large", "가", t("kiosk.large"), guest, dispatch)} ${toggle("low", "♿︎", t("kiosk.low"), guest, dispatch)}
     </div>
-    ${away && !guest.joining
-      ? html`<button type="button" class="button kiosk-home" @click=${() => dispatch({ type: "left" })}>${t("to_start")}</button>`
-      : ""}
+    ${away && !guest.joining ? wayBack(guest, dispatch) : ""}
   </footer>`;
+}
+
+/**
+ * One step back keeps what was chosen; the start keeps nothing.
+ *
+ * @param {Guest} guest
+ * @param {(action: Action) => void} dispatch
+ */
+function wayBack({ screen }, dispatch) {
+  const step = screen === "options";
+  const back = () => dispatch(step ? { type: "go", screen: "start", now: Date.now() } : { type: "left" });
+  return html`<button type="button" class="button" data-testid="back" @click=${back}>
+    ${step ? t("back") : t("to_start")}
+  </button>`;
 }
 
 /**

@@ -17,7 +17,7 @@
 /**
  * @typedef {{ type: "busy" }
  *   | { type: "show" }
- *   | { type: "failed", text: string, retryAt: number | null }
+ *   | { type: "failed", text: string, retryAfterMs: number | null, now: number }
  *   | { type: "in", to: string, name: string }
  *   | { type: "out" }
  *   | { type: "choose", places: RestaurantBody[] }
@@ -44,7 +44,7 @@ export function reduce(state, action) {
     case "show":
       return { ...state, shown: !state.shown };
     case "failed":
-      return { ...state, busy: false, error: action.text, retryAt: action.retryAt };
+      return { ...state, busy: false, error: action.text, now: action.now, retryAt: retryAt(action) };
     case "in":
       // Whoever is typing already is not interrupted by the news that there was no need.
       return state.busy ? state : { ...state, screen: "in", place: { to: action.to, name: action.name } };
@@ -55,6 +55,11 @@ export function reduce(state, action) {
     case "tick":
       return { ...state, now: action.now };
   }
+}
+
+/** @param {{ retryAfterMs: number | null, now: number }} refusal */
+function retryAt({ retryAfterMs, now }) {
+  return retryAfterMs === null ? null : now + retryAfterMs;
 }
 
 /**

@@ -7,6 +7,9 @@ import { consoleOf } from "./workplaces.js";
 
 /** @import { State } from "./state.js" */
 
+/** Relative to this module, because the server puts the version into the paths of the page alone. */
+const MARK = new URL("../../icons/favicon.svg", import.meta.url).pathname;
+
 /**
  * @typedef {object} Acts
  * @property {(who: { email: string, password: string }) => void} signIn
@@ -20,7 +23,7 @@ import { consoleOf } from "./workplaces.js";
  */
 export function view(state, acts) {
   return html`<main class="sign-in">
-    <p class="brand"><img src="/static/icons/favicon.svg" alt="" width="40" height="40" /> WaitLess</p>
+    <p class="brand"><img src=${MARK} alt="" width="40" height="40" /> WaitLess</p>
     ${state.screen === "in" ? already(state, acts) : state.screen === "choose" ? choose(state, acts) : form(state, acts)}
   </main>`;
 }

@@ -18,27 +18,29 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every file below a folder: its path from the root, and its content.
-fn all_files(folder: &str) -> Vec<(String, Vec<u8>)> {
+/// Paths from the root of every file below a folder. What npm installs is not ours.
+fn paths(folder: &str) -> Vec<String> {
     fn walk(folder: PathBuf, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
             let path = entry.expect("a readable folder").path();
-            if path.is_dir() { walk(path, found) } else { found.push(path) }
+            if !path.is_dir() {
+                found.push(path);
+            } else if !path.ends_with("node_modules") {
+                walk(path, found);
+            }
         }
     }
-    let mut paths = Vec::new();
-    walk(root().join(folder), &mut paths);
-    paths.sort();
-    let named = |path: &PathBuf| path.strip_prefix(root()).expect("below the root").display().to_string();
-    let content = |path: &PathBuf| std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    paths.iter().map(|path| (named(path), content(path))).collect()
+    let mut found = Vec::new();
+    walk(root().join(folder), &mut found);
+    found.sort();
+    found.iter().map(|path| path.strip_prefix(root()).expect("below the root").display().to_string()).collect()
 }
 
 /// Every file below a folder with this ending: its path from the root, and its text.
 fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     let ending = format!(".{ending}");
-    let found = all_files(folder).into_iter().filter(|(path, _)| path.ends_with(&ending));
-    found.map(|(path, content)| (path, String::from_utf8(content).expect("text"))).collect()
+    let found = paths(folder).into_iter().filter(|path| path.ends_with(&ending));
+    found.map(|path| (path.clone(), read(&path))).collect()
 }
 
 /// Every text that stands between the two.

@@ -17,9 +17,9 @@ export function actions(scene, ticket) {
   return {
     label: t("console.ticket_title", { number: ticket.number, state: t(`state.${ticket.state}`) }),
     body: html`<div class="stack">
-      <p class="sheet-who">
-        <b>${partyWords(ticket)}</b>${ticket.name ? html` · <bdi>${ticket.name}</bdi>` : nothing}${ticket.phone_last4
-          ? html` · ${t("console.phone_ending", { digits: ticket.phone_last4 })}`
+      <p class="sheet-who row-name">
+        <b>${partyWords(ticket)}</b>${ticket.name ? html`<bdi>${ticket.name}</bdi>` : nothing}${ticket.phone_last4
+          ? html`<span class="muted">${t("console.phone_ending", { digits: ticket.phone_last4 })}</span>`
           : nothing}
       </p>
       <p class="tags">${tags(ticket, state.policy?.overtaken_max ?? 3)}</p>
@@ -50,7 +50,7 @@ function leading(scene, ticket) {
       return [
         seat("leading"),
         button(t("console.recall"), () => on.recall(ticket), "recall"),
-        button(t("state.no_show"), () => on.noShow(ticket), "no_show", "danger"),
+        button(t("console.miss"), () => on.noShow(ticket), "no_show", "danger"),
         button(t("console.put_back"), () => on.askPutBack(ticket), "put_back"),
       ];
     case "seated":

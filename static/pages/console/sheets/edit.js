@@ -37,7 +37,7 @@ export function note(scene, ticket, draft) {
 
 /** @param {Record<string, any>} draft @param {Set} set */
 export function party({ adults, children }, set) {
-  return html`<div class="row">
+  return html`<div class="row steppers">
     ${stepper(t("console.adults"), adults, 1, PARTY_MAX - children, (value) => set({ adults: value }))}
     ${stepper(t("console.children"), children, 0, PARTY_MAX - adults, (value) => set({ children: value }))}
   </div>`;

@@ -4,12 +4,12 @@
  * @import { TicketView } from "#api"
  * @import { Scene } from "./parts.js"
  */
-import { countdown, duration } from "../../../lib/format.js";
+import { countdown } from "../../../lib/format.js";
 import { html, nothing, repeat } from "../../../lib/html.js";
 import { t } from "../../../lib/i18n.js";
 import { called, people, seated } from "../selectors.js";
 import { commandButton, icon, partyWords } from "./parts.js";
-import { tags } from "./row.js";
+import { minutes, tags } from "./row.js";
 
 /** With less than this, the countdown is amber, ms. */
 const SOON_MS = 60_000;
@@ -50,15 +50,14 @@ function card(scene, ticket) {
     >
       <span class="called-number">${ticket.number}</span>
       <span class="called-who">
-        <span><b>${partyWords(ticket)}</b>${ticket.name ? html` · <bdi>${ticket.name}</bdi>` : nothing}</span>
-        <span class="muted">${whereTo(ticket)}</span>
+        <span class="row-name"><b>${partyWords(ticket)}</b>${ticket.name ? html`<bdi>${ticket.name}</bdi>` : nothing}</span>
+        <span class="tags">${whereTo(ticket)}${tags(ticket, state.policy?.overtaken_max ?? 3)}</span>
       </span>
       <span class="called-time" data-testid="grace"
         >${left > 0 ? html`<span class="aside">${t("console.time_left")}</span>${countdown(left)}` : t("console.time_over")}</span
       >
     </button>
     <progress class="grace" max=${whole} value=${left} aria-hidden="true"></progress>
-    <span class="tags">${tags(ticket, state.policy?.overtaken_max ?? 3)}</span>
     ${ticket.note ? html`<p class="row-note">${icon("note")}<span>${ticket.note}</span></p>` : nothing}
     <div class="card-actions">
       ${commandButton(scene, { label: t("console.seat"), name: name(t("console.seat")), press: () => on.seat(ticket), kind: "leading", busy: busy === "seat" })}
@@ -69,7 +68,7 @@ function card(scene, ticket) {
         kind: "two-line",
         busy: busy === "recall",
       })}
-      ${commandButton(scene, { label: t("state.no_show"), name: name(t("state.no_show")), press: () => on.noShow(ticket), kind: "danger", busy: busy === "no_show" })}
+      ${commandButton(scene, { label: t("console.miss"), name: name(t("console.miss")), press: () => on.noShow(ticket), kind: "danger", busy: busy === "no_show" })}
       ${commandButton(scene, { label: t("console.put_back_short"), name: name(t("console.put_back")), press: () => on.askPutBack(ticket), busy: busy === "put_back" })}
     </div>
   </li>`;
@@ -77,8 +76,9 @@ function card(scene, ticket) {
 
 /** @param {TicketView} ticket */
 function whereTo({ to, calls }) {
-  const times = calls > 1 ? t("console.times_called", { n: calls }) : "";
-  return [to ? `→ ${to}` : "", times].filter(Boolean).join(" · ") || t("console.no_place");
+  return html`${to ? html`<span class="tag now">→ <bdi>${to}</bdi></span>` : nothing}${calls > 1
+    ? html`<span class="tag">${t("console.times_called", { n: calls })}</span>`
+    : nothing}`;
 }
 
 /** @param {Scene} scene */
@@ -103,8 +103,8 @@ export function seatedColumn(scene) {
                 @click=${() => on.actions(ticket)}
               >
                 <span class="seat-number">${ticket.number}</span>
-                <span>${t("party.people", { n: people(ticket) })}${ticket.name ? html` · <bdi>${ticket.name}</bdi>` : nothing}</span>
-                <span class="muted">${duration(Math.max(0, at - (ticket.seated_at ?? at)))}</span>
+                <span class="row-name"><span>${t("party.people", { n: people(ticket) })}</span>${ticket.name ? html`<bdi>${ticket.name}</bdi>` : nothing}</span>
+                <span class="muted">${minutes(Math.max(0, at - (ticket.seated_at ?? at)))}</span>
               </button>
               ${commandButton(scene, {
                 label: t("console.complete"),

@@ -31,7 +31,7 @@ export function lineColumn(scene) {
       </div>
       ${commandButton(scene, { label: html`${icon("plus")}${t("console.add")}`, press: on.askAdd, kind: "add", testid: "add" })}
     </div>
-    ${isSearch ? html`<p class="found muted" role="status">${t("console.found", { n: shown.length })}</p>` : nothing}
+    ${isSearch ? html`<p class=${shown.length > 0 ? "found muted" : "aside"} role="status">${t("console.found", { n: shown.length })}</p>` : nothing}
     ${shown.length === 0
       ? html`<p class="empty muted">${emptyWords(scene)}</p>`
       : html`<ul class="rows" data-list="line">

@@ -65,7 +65,8 @@ function before(state, on) {
 function notices({ state, queue, current, on }) {
   const status = turnedAway(state);
   const { announcement } = queue;
-  return html`<div class="notices">
+  if (status === null && current && !announcement) return nothing;
+  return html`<section class="notices" aria-label=${t("console.notices")}>
     ${status !== null
       ? html`<p class="notice now row" role="alert">
           <span>${status === 403 ? t("console.forbidden_text") : status === 401 ? t("console.signed_out") : t("not_found.title")}</span>
@@ -82,7 +83,7 @@ function notices({ state, queue, current, on }) {
             : nothing}
         </p>`
       : nothing}
-  </div>`;
+  </section>`;
 }
 
 /** What just happened: large for a call, a line for all else. @param {Scene} scene */

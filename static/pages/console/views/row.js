@@ -44,7 +44,7 @@ export function row(scene, ticket, isTabStop) {
         : nothing}</span>
       <span class="row-who">
         ${who(ticket)}
-        <span class="tags">${tags(ticket, state.policy?.overtaken_max ?? 3)}${queue.lines.length > 1 && state.tab === "all"
+        <span class="tags">${tags(ticket, state.policy?.overtaken_max ?? 3)}${ticket.line !== ticket.number[0]
           ? html`<span class="tag">${lineName(queue, ticket.line)}</span>`
           : nothing}</span>
         ${ticket.note ? html`<span class="row-note">${icon("note")}<span>${ticket.note}</span></span>` : nothing}
@@ -94,7 +94,7 @@ function waited(ticket, at) {
   const words = {
     unknown: () => t("console.no_promise"),
     fine: () => t("console.promised", { time: duration(promisedMs) }),
-    near: () => t("console.promise_near", { time: duration(leftMs) }),
+    near: () => (leftMs < 60_000 ? t("console.promise_now") : t("console.promise_near", { time: duration(leftMs) })),
     over: () => t("console.promise_over", { time: duration(-leftMs) }),
   };
   return html`<span class="row-wait" data-level=${level}>
@@ -119,6 +119,6 @@ function since({ at, state }, ticket) {
 }
 
 /** Whole minutes: seconds that run in hundreds of rows help nobody. @param {number} ms */
-function minutes(ms) {
+export function minutes(ms) {
   return ms < 60_000 ? t("console.just_now") : duration(ms);
 }
