@@ -260,13 +260,14 @@ export function shutBy(frame) {
  * @returns {Join | null}
  */
 export function joinOf(shop, lang, drop) {
-  const line = chosenLine(shop);
+  // A line that was chosen and is closed since is refused by the server, in words; no other takes its place.
+  const line = shop.form.line ?? chosenLine(shop)?.line;
   if (!line) return null;
   const { adults, children, where, door, phone, cart } = shop.form;
   const items = itemsOf(cart);
   const digits = digitsOf(phone);
   return {
-    line: line.line,
+    line,
     adults,
     children,
     channel: where,

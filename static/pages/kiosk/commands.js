@@ -1,7 +1,7 @@
 /** What a guest's touches ask of the server. Everything that comes of it is an action of the store. */
 import { ask, newKey, Refused } from "../../lib/api.js";
 import { joinsOf } from "../../parts/joining.js";
-import { joinOf } from "./state.js";
+import { joinOf, refusedBy } from "./state.js";
 
 /** @import { Pending } from "../../parts/pending.js" */
 /** @import { Refusal } from "./guest.js" */
@@ -95,9 +95,11 @@ export function commandsOf(store) {
   return {
     /** @param {{ withPhone: boolean, drop?: boolean }} choice */
     join(choice) {
-      const body = joinOf(store.state, choice);
-      if (!body || store.state.guest.joining) return;
-      void finish(joins.begin(store.state.slug, body), false);
+      const { state } = store;
+      if (state.guest.joining) return;
+      const code = refusedBy(state);
+      if (code) store.dispatch({ type: "refused", refusal: { code, items: [], withPhone: false }, now: Date.now() });
+      else void finish(joins.begin(state.slug, joinOf(state, choice)), false);
     },
 
     /** A join that a reload or a power cut interrupted goes on; given-up ones are settled. */

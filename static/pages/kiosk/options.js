@@ -3,13 +3,12 @@ import { money, range } from "../../lib/format.js";
 import { html } from "../../lib/html.js";
 import { t } from "../../lib/i18n.js";
 import { countOf, totalOf } from "../../parts/cart.js";
-import { etaOf } from "../../parts/openness.js";
+import { barrier, etaOf } from "../../parts/openness.js";
 import { sizeOf } from "../../parts/party.js";
 import { grouped, isComplete } from "../../parts/phone-number.js";
 import { preorder } from "../../parts/preorder.js";
 import { keypad } from "./keypad.js";
 import { refusal } from "./refusal.js";
-import { chosenLine } from "./state.js";
 
 /** @import { Commands } from "./commands.js" */
 /** @import { View } from "./page.js" */
@@ -27,14 +26,15 @@ export function options(state, dispatch, commands) {
 }
 
 /** @param {State} state */
-function summary(state) {
-  const { guest } = state;
-  const line = chosenLine(state);
+function summary({ guest, frame }) {
+  const line = frame?.lines.find((each) => each.line === guest.line);
+  const closed = frame && line ? barrier(frame.restaurant, line) : null;
   const people = [t("party.adults", { n: guest.adults })];
   if (guest.children > 0) people.push(t("party.children", { n: guest.children }));
   return html`<p class="kiosk-summary">
     ${line ? html`<span>${line.name}</span>` : ""}<span>${people.join(" ")}</span>
-    ${line && line.waiting > 0 ? html`<span data-testid="range">${range(etaOf(line, sizeOf(guest)))}</span>` : ""}
+    ${closed ? html`<span class="kiosk-closed">${t(`open.${closed.state}`)}</span>` : ""}
+    ${line && !closed && line.waiting > 0 ? html`<span data-testid="range">${range(etaOf(line, sizeOf(guest)))}</span>` : ""}
   </p>`;
 }
 

@@ -19,12 +19,14 @@ export function sheets(state, dispatch, commands) {
   if (leaving) return leaving;
   const close = () => dispatch({ type: "sheet", sheet: null });
   const busy = guest.busy !== null;
+  const trouble = refusal(state, dispatch, commands);
   if (guest.sheet === "give_up") {
     return ask(t("kiosk.give_up"), t("kiosk.give_up_means"), t("kiosk.keep_waiting"), close, {
       label: t("kiosk.give_up"),
       go: commands.giveUp,
       name: "give-up-yes",
       busy,
+      trouble,
     });
   }
   if (guest.sheet === "cancel") {
@@ -34,6 +36,7 @@ export function sheets(state, dispatch, commands) {
       go: commands.cancel,
       name: "cancel-yes",
       busy,
+      trouble,
     });
   }
   if (guest.sheet === "delay") return delay(state, dispatch, commands, close);
@@ -64,7 +67,7 @@ function stillThere({ guest, now, language }, dispatch) {
  * @param {string} means what it costs
  * @param {string} no
  * @param {() => void} close
- * @param {{ label: string, go: () => void, name: string, busy: boolean }} yes
+ * @param {{ label: string, go: () => void, name: string, busy: boolean, trouble: unknown }} yes
  */
 function ask(title, means, no, close, yes) {
   return sheet(
@@ -72,6 +75,7 @@ function ask(title, means, no, close, yes) {
     html`<div class="stack kiosk-ask">
       <h2>${title}</h2>
       <p>${means}</p>
+      ${yes.trouble}
       <div class="kiosk-ways">
         <button type="button" class="button" @click=${close}>${no}</button>
         <button

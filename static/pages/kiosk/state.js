@@ -12,7 +12,7 @@
 import { newer } from "../../lib/frames.js";
 import { UNCONNECTED } from "../../lib/link.js";
 import { changed, itemsOf } from "../../parts/cart.js";
-import { lineMeant } from "../../parts/openness.js";
+import { barrier, lineMeant } from "../../parts/openness.js";
 import { fitted, stepped } from "../../parts/party.js";
 import { DIGITS_MAX } from "../../parts/phone-number.js";
 import { firstDigits, nobody, patienceMs } from "./guest.js";
@@ -121,8 +121,11 @@ function guestAfter({ guest, policy, frame }, action) {
   switch (action.type) {
     case "touched":
       return lasting(guest, action.now);
-    case "go":
-      return lasting({ ...guest, screen: action.screen, refusal: null, sheet: null, found: null }, action.now);
+    case "go": {
+      // From here on it is this line, and no other in its place.
+      const line = action.screen === "options" ? (lineMeant(frame, guest.line)?.line ?? null) : guest.line;
+      return lasting({ ...guest, line, screen: action.screen, refusal: null, sheet: null, found: null }, action.now);
+    }
     case "language":
       return { ...guest, language: action.language, phone: phoneIn(action.language, guest) };
     case "toggle":
@@ -230,7 +233,8 @@ function edited(text, key, max) {
  */
 function mended(guest, refusal) {
   const base = { ...guest, refusal, joining: null, busy: null };
-  if (guest.joining === null) return base;
+  if (guest.joining === null && guest.screen !== "options") return base;
+  if (refusal.code === "phone") return { ...base, panel: "phone" };
   if (refusal.code === "sold_out") return { ...base, screen: "options", panel: "order" };
   if (refusal.code === "already_waiting" || refusal.code === "invalid") return { ...base, screen: "options", panel: "phone" };
   return { ...base, screen: "start", sheet: null };
@@ -257,19 +261,32 @@ export function chosenLine({ frame, guest }) {
 }
 
 /**
+ * Why the line that was chosen takes nobody any more, as the server would say it to a guest; null: it does. A kiosk that staff
+ * have signed in is refused less than a guest is, so it asks itself.
+ *
+ * @param {State} state
+ */
+export function refusedBy({ frame, guest }) {
+  const line = frame?.lines.find((each) => each.line === guest.line);
+  if (!frame || !line) return "line_closed";
+  const closed = barrier(frame.restaurant, line);
+  if (!closed) return null;
+  if (closed.state !== "closed") return closed.state;
+  return frame.restaurant.state === "closed" ? "restaurant_closed" : "line_closed";
+}
+
+/**
  * The body of a join.
  *
  * @param {State} state
  * @param {{ withPhone: boolean, drop?: boolean }} choice
- * @returns {Join | null} null: there is no line to join
+ * @returns {Join}
  */
 export function joinOf(state, { withPhone, drop = false }) {
-  const line = chosenLine(state);
-  if (!line) return null;
-  const { adults, children, phone, cart, language } = state.guest;
+  const { line, adults, children, phone, cart, language } = state.guest;
   const items = itemsOf(cart);
   return {
-    line: line.line,
+    line: line ?? "",
     adults,
     children,
     channel: "onsite",

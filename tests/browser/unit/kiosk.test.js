@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IDLE_MS, isNobody, nobody, secondsToLeave, TICKET_MS, WARN_MS } from "../../../static/pages/kiosk/guest.js";
-import { initial, joinOf, reduce } from "../../../static/pages/kiosk/state.js";
+import { initial, joinOf, reduce, refusedBy } from "../../../static/pages/kiosk/state.js";
 import { changed, itemsOf, totalOf } from "../../../static/parts/cart.js";
 import { barrier, etaOf, lineMeant } from "../../../static/parts/openness.js";
 import { fitted, stepped } from "../../../static/parts/party.js";
@@ -48,7 +48,6 @@ test("the first open line is meant unless another open one is chosen", () => {
   assert.equal(lineMeant(frame, "C")?.line, "C");
   assert.equal(lineMeant(frame, "A")?.line, "B");
   assert.equal(lineMeant(board([{}], { state: "paused" }), "A"), null);
-  assert.equal(joinOf(initial("r", "ko", NOW), { withPhone: false }), null);
 });
 
 test("the restaurant's state stands before the line's", () => {
@@ -174,6 +173,7 @@ test("a join says what was chosen, and leaves out what was not", () => {
     { type: "policy", policy },
     { type: "order", item: stew, by: 1 },
     { type: "party", who: "children", by: 1 },
+    { type: "go", screen: "options", now: NOW },
   );
   assert.deepEqual(joinOf(chosen, { withPhone: false, drop: true }), {
     line: "B",
@@ -185,6 +185,18 @@ test("a join says what was chosen, and leaves out what was not", () => {
     if_sold_out: "drop",
   });
   assert.equal(joinOf(start, { withPhone: true })?.phone, "010");
+});
+
+test("a line that closes while a guest types is not replaced by another", () => {
+  const options = after(start, { type: "go", screen: "options", now: NOW });
+  assert.equal(refusedBy(options), null);
+  const closed = (/** @type {Partial<LineView>[]} */ lines, /** @type {any} */ restaurant = {}) =>
+    refusedBy(after(options, { type: "frame", frame: { ...board(lines, restaurant), rev: 2 } }));
+  assert.equal(closed([{}, { line: "B", state: "paused" }]), "paused");
+  assert.equal(closed([{}, { line: "B", state: "direct" }]), "direct");
+  assert.equal(closed([{}, { line: "B", state: "closed" }]), "line_closed");
+  assert.equal(closed([{}, { line: "B" }], { state: "closed" }), "restaurant_closed");
+  assert.equal(closed([{}]), "line_closed");
 });
 
 test("pending joins: one is waited for, old ones are given up, very old ones forgotten", () => {
