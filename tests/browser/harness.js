@@ -65,7 +65,7 @@ export async function startServer({ binary, environment = {} } = {}) {
 }
 
 /** @returns {Promise<number>} */
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
@@ -192,8 +192,11 @@ export async function request(method, path, body, bearer) {
 
 // --- The browser. ---
 
-/** @returns {Promise<Browser>} */
-export function openBrowser() {
+/**
+ * @param {{ args?: string[] }} [options] further switches
+ * @returns {Promise<Browser>}
+ */
+export function openBrowser({ args = [] } = {}) {
   return chromium.launch({
     executablePath: process.env.WAITLESS_TEST_CHROMIUM ?? "/usr/bin/chromium",
     args: [
@@ -202,6 +205,7 @@ export function openBrowser() {
       "--disable-background-networking",
       "--disable-component-update",
       "--autoplay-policy=no-user-gesture-required",
+      ...args,
     ],
   });
 }
