@@ -125,6 +125,8 @@ export async function openShop({ name = "시험 식당", lines = { A: "홀", B: 
   await run("psql", ["-q", "-v", "ON_ERROR_STOP=1", "-d", database.trim(), "-c", `BEGIN; ${rows.join("; ")}; COMMIT`]);
   const staff = await signIn();
   const at = `/restaurants/${slug}`;
+  // The server answers 503 `restoring` until it has loaded a restaurant that it has never heard of.
+  await until("the restaurant is loaded", async () => (await fetch(`${base()}/v1${at}/board`)).ok);
 
   return {
     slug,
