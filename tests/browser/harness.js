@@ -65,7 +65,7 @@ export async function startServer({ binary, environment = {} } = {}) {
 }
 
 /** @returns {Promise<number>} */
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
@@ -125,7 +125,8 @@ export async function openShop({ name = "시험 식당", lines = { A: "홀", B: 
   await run("psql", ["-q", "-v", "ON_ERROR_STOP=1", "-d", database.trim(), "-c", `BEGIN; ${rows.join("; ")}; COMMIT`]);
   const staff = await signIn();
   const at = `/restaurants/${slug}`;
-  await until("the restaurant is live", async () => (await fetch(`${base()}/v1${at}/board`)).ok);
+  // The server answers 503 `restoring` until it has loaded a restaurant that it has never heard of.
+  await until("the restaurant is loaded", async () => (await fetch(`${base()}/v1${at}/board`)).ok);
 
   return {
     slug,
@@ -199,8 +200,11 @@ export async function request(method, path, body, bearer, deadline = Date.now() 
 
 // --- The browser. ---
 
-/** @returns {Promise<Browser>} */
-export function openBrowser() {
+/**
+ * @param {{ args?: string[] }} [options] further switches
+ * @returns {Promise<Browser>}
+ */
+export function openBrowser({ args = [] } = {}) {
   return chromium.launch({
     executablePath: process.env.WAITLESS_TEST_CHROMIUM ?? "/usr/bin/chromium",
     args: [
@@ -209,6 +213,7 @@ export function openBrowser() {
       "--disable-background-networking",
       "--disable-component-update",
       "--autoplay-policy=no-user-gesture-required",
+      ...args,
     ],
   });
 }
