@@ -24,12 +24,14 @@ export function sheet(label, content, onClose) {
 }
 
 /**
- * Opens the sheets that were drawn. To be called after drawing; a dialog becomes modal only by a call.
+ * Opens the sheets that were drawn. To be called after drawing; a dialog becomes modal only by a call. One that the person
+ * has closed is not opened again by a drawing that comes before its `close` event.
  *
  * @param {ParentNode} root
  */
 export function openSheets(root) {
-  for (const dialog of root.querySelectorAll("dialog.sheet:not([open])")) {
+  for (const dialog of root.querySelectorAll("dialog.sheet:not([data-shown])")) {
+    dialog.setAttribute("data-shown", "");
     /** @type {HTMLDialogElement} */ (dialog).showModal();
   }
 }

@@ -279,7 +279,7 @@ const words = {
   "console.just_now": "방금",
   "console.promised": "{time} 안내",
   "console.promise_near": "안내까지 {time}",
-  "console.promise_now": "안내한 시간이에요",
+  "console.promise_now": "시간 됐어요",
   "console.promise_over": "안내보다 {time} 지남",
   "console.no_promise": "안내 없음",
   "console.tag_remote": "원격",

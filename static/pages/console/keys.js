@@ -50,7 +50,14 @@ export function listenToKeys(store, on, focusTicket) {
 
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (store.state.sheet) return;
+    if (store.state.sheet) {
+      // At once, so that the next key already finds the sheet gone; the dialog's own event comes later.
+      if (event.key === "Escape") {
+        event.preventDefault();
+        on.shut();
+      }
+      return;
+    }
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.key === "Escape" && store.state.search) {
       on.search("");

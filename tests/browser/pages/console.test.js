@@ -336,7 +336,7 @@ describe("the restaurant", () => {
       await dialog.getByRole("button", { name: state }).click();
       if (minutes) await dialog.getByRole("button", { name: minutes, exact: true }).click();
       await page.getByTestId("opening-do").click();
-      await dialog.waitFor({ state: "detached" });
+      await page.locator("dialog").waitFor({ state: "detached" });
     };
     await choose(/^접수 중지/, "10분");
     await page.getByTestId("opening").getByText(/접수 중지 (10:00|9:\d\d)/).waitFor();
@@ -440,20 +440,20 @@ test("the keyboard alone: call, seat, call chosen, call again, put back, add, he
   await page.getByTestId("places-do").focus();
   await press("Enter");
   await lists(page, "line-row", ["A002", "A004", "A003", "A005"]);
-  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.locator("dialog").waitFor({ state: "detached" });
   await press("Enter");
   await page.getByTestId("sheet-actions").waitFor();
   await press("Escape");
-  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.locator("dialog").waitFor({ state: "detached" });
   await press("a");
   await page.getByTestId("sheet-add").waitFor();
   await press("m");
   await press("Escape");
-  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.locator("dialog").waitFor({ state: "detached" });
   await press("?");
   await page.getByTestId("sheet-help").getByText("다음 호출").waitFor();
   await press("Escape");
-  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.locator("dialog").waitFor({ state: "detached" });
   await press("u");
   await cardOf(page, "A003").waitFor();
   await page.getByLabel("입장 위치").focus();
@@ -684,7 +684,7 @@ describe("how it looks", () => {
         await page.getByTestId(`sheet-${name}`).waitFor();
         await check(page, `${name} ${colorScheme}`);
         await page.keyboard.press("Escape");
-        await page.getByRole("dialog").waitFor({ state: "detached" });
+        await page.locator("dialog").waitFor({ state: "detached" });
       }
       await page.getByTestId("line-row").last().getByRole("button").click();
       await page.getByTestId("sheet-actions").waitFor();

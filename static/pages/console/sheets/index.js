@@ -39,15 +39,14 @@ const OF_A_TICKET = {
 export function sheetOf(scene) {
   const { state, on } = scene;
   const view = viewOf(scene);
-  // The event comes later than the state: what is open again by then must stay.
-  const onClose = (/** @type {any} */ event) => event?.currentTarget?.open || on.shut();
-  const shut = (/** @type {any} */ event) => event.currentTarget.closest("dialog").close();
+  // The event comes a moment later: one that was closed by the state, and is gone, must not take the next one with it.
+  const onClose = (/** @type {any} */ event) => event.currentTarget.isConnected && on.shut();
   const content =
     view &&
     html`<div class="sheet-body ${view.kind ?? ""}" data-testid="sheet-${state.sheet?.kind}">
       <div class="spread sheet-head">
         <h2 tabindex="-1">${view.label}</h2>
-        <button type="button" class="button quiet" @click=${shut}>${t("close")}</button>
+        <button type="button" class="button quiet" @click=${on.shut}>${t("close")}</button>
       </div>
       ${view.body}
       <div class="sheet-words" role="status">${state.sheet?.error ?? (state.toast?.text || nothing)}</div>
