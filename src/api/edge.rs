@@ -76,7 +76,7 @@ pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Respo
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, api.content_security_policy.clone());
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| api.content_security_policy.clone());
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Some(cookie) = renewed
         && may_carry_a_session(headers)

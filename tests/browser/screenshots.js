@@ -5,8 +5,11 @@
  * A scene makes a restaurant, changes it through the API, and yields a shot of each state that it comes to. A shot is an
  * address, a screen, and the few touches that the state needs; to add one is to add a line.
  */
-import { mkdir } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { openBrowser, openDevice, openShop, request, SCREENS, startServer } from "./harness.js";
 
 /** @import { Browser, BrowserContext, Page } from "playwright-core" */
@@ -60,7 +63,7 @@ async function* phone() {
   yield at("waiting", mine);
   yield at("waiting-en", mine, { path: `/t/${mine.id}?lang=en` });
   yield at("waiting-dark", mine, { dark: true });
-  yield at("delay", mine, { steps: (page) => page.getByRole("button", { name: "순서 미루기" }).click() });
+  yield at("delay", mine, { steps: (page) => opensSheet(page, "delay") });
   yield at("disconnected", mine, { steps: cutOff });
   for (const { id } of before.slice(0, 7)) {
     await shop.act(id, "call", { reason: "other" });
@@ -88,9 +91,13 @@ async function* kiosk() {
   const toContact = async (/** @type {Page} */ page) => {
     await page.getByTestId("join").first().click();
   };
+  const toOrder = async (/** @type {Page} */ page) => {
+    await toContact(page);
+    await page.getByTestId("tab-order").click();
+  };
   const toTicket = async (/** @type {Page} */ page) => {
     await toContact(page);
-    await page.getByRole("button", { name: /없이|건너뛰기/ }).first().click();
+    await page.getByTestId("join").click();
     await page.getByTestId("number").waitFor();
   };
   for (const [way, size] of /** @type {const} */ ([["portrait", SCREENS.portrait], ["landscape", SCREENS.tv]])) {
@@ -102,7 +109,9 @@ async function* kiosk() {
     });
     yield at("start", { ready: "join" });
     yield at("contact", { ready: "join", steps: toContact });
+    yield at("order", { ready: "join", steps: toOrder });
     yield at("ticket", { ready: "join", steps: toTicket });
+    yield at("find", { ready: "join", steps: (page) => page.getByTestId("have-number").click() });
     yield at("start-en", { path: `/kiosk/${shop.slug}?lang=en`, ready: "join" });
     yield at("start-large", {
       ready: "join",
@@ -174,9 +183,10 @@ async function* staff() {
   yield at("busy");
   yield at("busy-en", { path: `/console/${shop.slug}?lang=en` });
   yield at("busy-phone", { size: SCREENS.phone, scale: 2 });
-  yield at("menu", { steps: (page) => page.getByTestId("line-row").first().getByRole("button").last().click() });
-  yield at("state", { steps: (page) => page.getByRole("button", { name: /접수 중/ }).first().click() });
-  yield at("stock", { steps: (page) => page.getByRole("button", { name: /품절|재고|메뉴/ }).first().click() });
+  yield at("menu", { steps: (page) => page.getByTestId("line-row").first().getByRole("button").click() });
+  yield at("state", { steps: (page) => opensSheet(page, "opening") });
+  yield at("stock", { steps: (page) => opensSheet(page, "stock") });
+  yield at("add", { steps: (page) => opensSheet(page, "add") });
   yield at("disconnected", { steps: cutOff });
   for (let n = 0; n < 25; n += 1) await Promise.all(Array.from({ length: 20 }, () => shop.join()));
   yield at("500");
@@ -228,17 +238,51 @@ function restaurant() {
   return openShop({ name: "한옥마을 갈비", lines: { A: "홀", B: "테라스" }, menu: MENU });
 }
 
-/** Parties that were seated and one that did not come, so that there are ranges and recent calls. @param {Awaited<ReturnType<typeof openShop>>} shop */
+/** @typedef {Awaited<ReturnType<typeof openShop>>} Shop */
+
+/** Parties that were seated and one that did not come, so that there are ranges and recent calls. @param {Shop} shop */
 async function history(shop) {
-  await shop.crowd(8);
-  for (let n = 0; n < 7; n += 1) await shop.act((await shop.callNext()).ticket.id, "seat");
+  for (const line of ["A", "B"]) {
+    await shop.crowd(9, { line });
+    for (let n = 0; n < 8; n += 1) await shop.act((await shop.callNext(line)).ticket.id, "seat");
+    await stretchGaps(shop, line);
+    // The next seating tells everybody of the gaps.
+    await shop.act((await shop.join({ line })).id, "seat");
+  }
   await shop.act((await shop.callNext()).ticket.id, "no-show");
+}
+
+/**
+ * An evening in a second: the gaps between seatings, from which waits are estimated, become minutes. Nothing else could make
+ * a range as a restaurant sees it, short of waiting that long.
+ *
+ * @param {Shop} shop
+ * @param {string} line
+ */
+async function stretchGaps(shop, line) {
+  const { id } = await shop.get("");
+  const url = (await readFile(join(process.env.WAITLESS_TEST_DATA ?? "", "redis.url"), "utf8")).trim();
+  const redis = async (/** @type {string[]} */ ...words) => {
+    const { stdout } = await promisify(execFile)("redis-cli", ["--no-auth-warning", "-u", url, ...words]);
+    return stdout.trim();
+  };
+  const key = (await redis("--scan", "--pattern", `wl:*:${id}:pace`)) || (await redis("--scan", "--pattern", `*${id}*pace`));
+  const script = `local pace = cmsgpack.unpack(redis.call("HGET", KEYS[1], ARGV[1]))
+    pace.gaps_ms = { 170000, 240000, 95000, 200000, 150000, 210000, 130000 }
+    return redis.call("HSET", KEYS[1], ARGV[1], cmsgpack.pack(pace))`;
+  await redis("EVAL", script, "1", key, `${line}1`);
 }
 
 /** Somebody came and went: the server knows the restaurant, and nobody waits. @param {Awaited<ReturnType<typeof openShop>>} shop */
 async function emptied(shop) {
   const { id } = await shop.join();
   await request("DELETE", `/tickets/${id}`);
+}
+
+/** A touch that opens a sheet. @param {Page} page @param {string} testId */
+async function opensSheet(page, testId) {
+  await page.getByTestId(testId).click();
+  await page.locator("dialog[open]").waitFor();
 }
 
 /** The network goes, and the page has said so. @param {Page} page @param {BrowserContext} context */

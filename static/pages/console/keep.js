@@ -10,8 +10,8 @@ import { kept } from "./state.js";
  */
 export function recall(slug) {
   const here = rememberedJson(`console.${slug}`);
-  const sound = remembered("console.sound") !== "off";
-  const keys = remembered("console.shortcuts") !== "off";
+  const sound = remembered("console-sound") !== "off";
+  const keys = remembered("console-shortcuts") !== "off";
   return { ...(here && typeof here === "object" ? here : {}), sound, keys };
 }
 
@@ -24,6 +24,6 @@ export function recall(slug) {
 export function keep(state, before) {
   const now = JSON.stringify(kept(state));
   if (now !== JSON.stringify(kept(before))) remember(`console.${state.slug}`, now);
-  if (state.sound !== before.sound) remember("console.sound", state.sound ? "on" : "off");
-  if (state.keys !== before.keys) remember("console.shortcuts", state.keys ? "on" : "off");
+  if (state.sound !== before.sound) remember("console-sound", state.sound ? "on" : "off");
+  if (state.keys !== before.keys) remember("console-shortcuts", state.keys ? "on" : "off");
 }

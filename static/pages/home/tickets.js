@@ -14,7 +14,7 @@ import { remember, rememberedJson } from "../../lib/memory.js";
  * @property {TicketFrame | null} frame null: not read yet
  */
 
-const NAME = "home.tickets";
+const NAME = "home-tickets";
 
 /** Nobody keeps more. */
 const COUNT_MAX = 20;

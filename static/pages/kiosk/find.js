@@ -4,7 +4,9 @@ import { t } from "../../lib/i18n.js";
 import { keypad } from "./keypad.js";
 import { refusal } from "./refusal.js";
 
+/** @import { LineView } from "#api" */
 /** @import { View } from "./page.js" */
+/** @import { Action } from "./state.js" */
 
 /** @type {View} */
 export function find(state, dispatch, commands) {
@@ -26,24 +28,12 @@ export function find(state, dispatch, commands) {
     show: html`<h1 class="kiosk-title" tabindex="-1">${t("join.have_number")}</h1>
       <p class="kiosk-lead">${t("kiosk.find_how")}</p>`,
     touch: html`${refusal(state, dispatch, commands)}
-      ${lines.length > 1
-        ? html`<div class="kiosk-letters" role="group" aria-label=${t("join.which_line")}>
-            ${lines.map(
-              ({ line }) =>
-                html`<button
-                  type="button"
-                  class="button"
-                  aria-pressed=${line === letter ? "true" : "false"}
-                  @click=${() => dispatch({ type: "letter", letter: line })}
-                >
-                  ${line}
-                </button>`,
-            )}
-          </div>`
-        : ""}
-      <div class="kiosk-fields">
-        ${field("number", t("join.number"), `${letter}${finding.number.padEnd(3, "_")}`)}
-        ${field("code", t("kiosk.code"), finding.code.padEnd(4, "_"))}
+      <div class="kiosk-asked">
+        ${lines.length > 1 ? letters(lines, letter, dispatch) : ""}
+        <div class="kiosk-fields">
+          ${field("number", t("join.number"), `${letter}${finding.number.padEnd(3, "_")}`)}
+          ${field("code", t("kiosk.code"), finding.code.padEnd(4, "_"))}
+        </div>
       </div>
       ${keypad((key) => dispatch({ type: "key", key }))}
       <div class="kiosk-ways one">
@@ -58,4 +48,27 @@ export function find(state, dispatch, commands) {
         </button>
       </div>`,
   };
+}
+
+/**
+ * The lines' letters, one chosen.
+ *
+ * @param {LineView[]} lines
+ * @param {string} chosen
+ * @param {(action: Action) => void} dispatch
+ */
+function letters(lines, chosen, dispatch) {
+  return html`<div class="kiosk-letters" role="group" aria-label=${t("join.which_line")}>
+    ${lines.map(
+      ({ line }) =>
+        html`<button
+          type="button"
+          class="button"
+          aria-pressed=${line === chosen ? "true" : "false"}
+          @click=${() => dispatch({ type: "letter", letter: line })}
+        >
+          ${line}
+        </button>`,
+    )}
+  </div>`;
 }

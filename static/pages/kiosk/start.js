@@ -79,15 +79,17 @@ function announcement({ announcement: said }) {
 function take(state, go) {
   const line = chosenLine(state);
   if (!line) return html`<p class="notice soon" role="status">${t("kiosk.no_line")}</p>`;
-  return html`<button
-    type="button"
-    class="button leading kiosk-leading"
-    data-testid="join"
-    aria-disabled=${state.guest.joining ? "true" : nothing}
-    @click=${go}
-  >
-    ${state.guest.joining ? t("kiosk.joining") : t("kiosk.join")}
-  </button>`;
+  return html`<div class="kiosk-ways one">
+    <button
+      type="button"
+      class="button leading kiosk-leading"
+      data-testid="join"
+      aria-disabled=${state.guest.joining ? "true" : nothing}
+      @click=${go}
+    >
+      ${state.guest.joining ? t("kiosk.joining") : t("kiosk.join")}
+    </button>
+  </div>`;
 }
 
 /**

@@ -68,7 +68,7 @@ export async function rehearse(store) {
  * @param {boolean} wanted
  */
 export async function want(store, wanted) {
-  remember("phone.sound", wanted ? null : "off");
+  remember("phone-sound", wanted ? null : "off");
   store.dispatch({ type: "sound", sound: { ...store.state.sound, wanted } });
   if (!wanted) return;
   await allow(store);

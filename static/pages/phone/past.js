@@ -19,7 +19,7 @@ const TICKETS_LEN_MAX = 8;
  * @returns {State}
  */
 export function withPast(initial, ticket) {
-  const sound = { ...initial.sound, wanted: remembered("phone.sound") !== "off" };
+  const sound = { ...initial.sound, wanted: remembered("phone-sound") !== "off" };
   const past = all().find(({ frame }) => frame.id === ticket);
   if (!past) return { ...initial, sound };
   const link = { ...initial.link, freshAt: past.heardAt };
@@ -37,11 +37,11 @@ export function keepPast({ frame, heardAt, acknowledged, isRemembered }, before)
   if (frame === before.frame && acknowledged === before.acknowledged) return;
   const others = all().filter((past) => past.frame.id !== frame.id);
   const kept = [{ frame, heardAt, acknowledged }, ...others].slice(0, TICKETS_LEN_MAX);
-  remember("phone.tickets", JSON.stringify(kept));
+  remember("phone-tickets", JSON.stringify(kept));
 }
 
 /** @returns {Past[]} */
 function all() {
-  const known = rememberedJson("phone.tickets");
+  const known = rememberedJson("phone-tickets");
   return Array.isArray(known) ? known.filter((past) => past?.frame?.type === "ticket") : [];
 }

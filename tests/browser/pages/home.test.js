@@ -72,7 +72,7 @@ test("a restaurant is found in the list, joined from elsewhere, and the number i
   await page.reload();
   await page.locator(".home-card").first().waitFor();
   await until("it is forgotten", async () => (await mine.count()) === 0);
-  assert.equal(await page.evaluate(() => localStorage.getItem("waitless.home.tickets")), null);
+  assert.equal(await page.evaluate(() => localStorage.getItem("waitless.home-tickets")), null);
   await device.close();
 });
 

@@ -125,6 +125,7 @@ async fn what_pages_load_is_kept_for_ever_under_its_version_only() {
     let asset = shop.fetch("GET", &format!("/static/{version}/{name}"), &[]).await;
     assert_eq!(asset.status(), StatusCode::OK);
     assert_eq!(header(&asset, "cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(header(&asset, "content-security-policy"), "default-src 'none'");
     assert_eq!(bytes(asset).await, content);
     // Asked for by a page of another version, during a rolling restart.
     let asset = shop.fetch("GET", &format!("/static/0123456789abcdef/{name}"), &[]).await;
