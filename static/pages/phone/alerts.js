@@ -18,7 +18,7 @@ export function alertsSheet({ sound, rehearsal }, act) {
   return html`<div class="stack">
     <h2>${t("phone.alerts")}</h2>
     <ul class="capabilities">
-      ${capability(t("phone-sound"), isHeard, isHeard ? t("phone.sound_works") : t("phone.sound_needs_touch"))}
+      ${capability(t("phone.sound"), isHeard, isHeard ? t("phone.sound_works") : t("phone.sound_needs_touch"))}
       ${capability(t("phone.vibration"), canVibrate(), canVibrate() ? t("phone.vibration_works") : t("phone.vibration_not"))}
       ${capability(t("phone.awake"), canStayAwake(), canStayAwake() ? t("phone.awake_works") : t("phone.awake_not"))}
       ${capability(t("phone.open"), false, t("phone.open_needed"))}
