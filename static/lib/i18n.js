@@ -2,7 +2,7 @@
  * The words of the pages in the language spoken. One file per language in ../words; a third language is a line here and
  * a file there. Numbers, plurals, dates and money by `Intl`.
  *
- * @import { GuestWords, Words } from "../words/ko.js"
+ * @import { Words } from "../words/ko.js"
  */
 import { remembered, remember } from "./memory.js";
 
@@ -10,14 +10,10 @@ import { remembered, remember } from "./memory.js";
 /** @typedef {"ko" | "en"} Language */
 /** @typedef {Record<string, string | number>} Values */
 
-/**
- * `loadGuest`: only what pages share and what the phone page says.
- *
- * @type {Record<Language, { name: string, load: () => Promise<{ default: Words }>, loadGuest: () => Promise<{ default: GuestWords }> }>}
- */
+/** @type {Record<Language, { name: string, load: () => Promise<{ default: Words }> }>} */
 export const LANGUAGES = {
-  ko: { name: "한국어", load: () => import("../words/ko.js"), loadGuest: () => import("../words/guest.ko.js") },
-  en: { name: "English", load: () => import("../words/en.js"), loadGuest: () => import("../words/guest.en.js") },
+  ko: { name: "한국어", load: () => import("../words/ko.js") },
+  en: { name: "English", load: () => import("../words/en.js") },
 };
 
 /** @type {Words} */
@@ -36,12 +32,11 @@ export function spoken() {
  * Speaks a language from now on; the page is to be drawn again.
  *
  * @param {Language} next
- * @param {{ keep?: boolean, guest?: boolean }} [options] `keep`: also the next time on this device; `guest`: the fewer words
- *   of the phone page
+ * @param {{ keep?: boolean }} [options] `keep`: also the next time on this device
  */
-export async function speak(next, { keep = false, guest = false } = {}) {
-  const loaded = await (guest ? LANGUAGES[next].loadGuest() : LANGUAGES[next].load());
-  words = /** @type {Words} */ (loaded.default);
+export async function speak(next, { keep = false } = {}) {
+  const loaded = await LANGUAGES[next].load();
+  words = loaded.default;
   language = next;
   plurals = new Intl.PluralRules(next);
   numbers = new Intl.NumberFormat(next);

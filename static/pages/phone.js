@@ -37,7 +37,7 @@ const act = {
   wantSound: (/** @type {boolean} */ wanted) => void want(store, wanted),
   rehearse: () => void rehearse(store),
   /** @param {Language} language */
-  speakIn: (language) => void speak(language, { keep: true, guest: true }).then(store.redraw, () => undefined),
+  speakIn: (language) => void speak(language, { keep: true }).then(store.redraw, () => undefined),
 };
 
 /** @type {import("./phone/page.js").Later | undefined} */
@@ -71,7 +71,7 @@ everySecond(() => {
 async function speakFirst() {
   const language = preferred(undefined, store.state.frame?.lang);
   try {
-    await speak(language, { guest: true });
+    await speak(language);
   } catch {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     return speakFirst();
@@ -82,7 +82,7 @@ async function speakFirst() {
 async function followTicketLanguage() {
   const language = preferred(undefined, store.state.frame?.lang);
   if (language === spoken()) return;
-  await speak(language, { guest: true }).catch(() => undefined);
+  await speak(language).catch(() => undefined);
 }
 
 /** Until then the skeleton in the page's own HTML stays. */

@@ -559,6 +559,7 @@ test("a first visit is small", async () => {
   });
   await page.goto(`${base()}/t/${mine.id}`, { waitUntil: "networkidle" });
   await says(page, "number", /A001/);
+  console.log(`a first visit of the phone page: ${bytes} bytes, headers included, in ${loaded.length} answers`);
   assert.ok(bytes > 10_000 && bytes <= FIRST_LOAD_BYTES_MAX, `${bytes} bytes in ${loaded.length}:\n${loaded.join("\n")}`);
   await device.close();
 });

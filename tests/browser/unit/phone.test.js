@@ -1,9 +1,6 @@
 /** What the phone page makes of frames: which is shown, why one stands where one stands, where a delay lands, when it rings. */
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
 import { test } from "node:test";
-import guest from "../../../static/words/guest.ko.js";
-import words from "../../../static/words/ko.js";
 import { preferred } from "../../../static/lib/i18n.js";
 import { UNCONNECTED } from "../../../static/lib/link.js";
 import { behind, landing, placesMax } from "../../../static/pages/phone/landing.js";
@@ -193,15 +190,4 @@ test("language: the address, what was said when joining, the device", () => {
   assert.equal(preferred({ search: "?lang=ko", languages: ["en"] }, "en"), "ko");
   assert.equal(preferred({ search: "", languages: ["en-US"] }, "fr"), "en");
   assert.equal(preferred({ search: "", languages: ["de"] }, null), "ko");
-});
-
-test("the fewer words of the phone page are all it says", async () => {
-  const folder = new URL("../../../static/pages/phone/", import.meta.url);
-  const said = new Set();
-  for (const file of await readdir(folder)) {
-    const text = await readFile(new URL(file, folder), "utf8");
-    for (const [, key] of text.matchAll(/"([a-z_]+(?:\.[a-z_]+)?)"/g)) if (Object.hasOwn(words, key)) said.add(key);
-  }
-  assert.ok(said.size > 100, `only ${said.size} found`);
-  assert.deepEqual([...said].filter((key) => !Object.hasOwn(guest, key)), []);
 });
