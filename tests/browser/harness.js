@@ -176,10 +176,9 @@ export function post(path, body, bearer) {
  * @param {string} path
  * @param {unknown} [body]
  * @param {string} [bearer]
- * @param {number} [deadline]
  * @returns {Promise<any>}
  */
-export async function request(method, path, body, bearer, deadline = Date.now() + PATIENCE_MS) {
+export async function request(method, path, body, bearer) {
   const response = await fetch(`${base()}/v1${path}`, {
     method,
     headers: {
@@ -189,11 +188,6 @@ export async function request(method, path, body, bearer, deadline = Date.now() 
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const text = await response.text();
-  if (response.status === 503 && text.includes('"restoring"') && Date.now() < deadline) {
-    // A restaurant is loaded when it is first asked for; a busy machine takes its time, and nothing was done yet.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    return request(method, path, body, bearer, deadline);
-  }
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
   return text ? JSON.parse(text) : null;
 }
