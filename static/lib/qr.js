@@ -25,6 +25,6 @@ export function qr(text, label) {
  * @param {string} url
  */
 export function isLoopback(url) {
-  const { hostname } = new URL(url, "http://localhost");
+  const { hostname } = new URL(url);
   return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127\./.test(hostname);
 }
