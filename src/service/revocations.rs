@@ -28,8 +28,8 @@ pub struct Revocations {
     known: Arc<RwLock<Known>>,
 }
 
-/// What this server knows. Invariant: a session that was revoked here while the set was being read stays revoked when the
-/// read, which may be older, replaces the set.
+/// What this server knows. Invariant: a session that was revoked here while the set was being read stays revoked when
+/// the read, which may be older, replaces the set.
 #[derive(Default)]
 struct Known {
     sessions: HashSet<String>,
