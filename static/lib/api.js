@@ -1,6 +1,6 @@
 /**
  * The HTTP API as pages use it. An answer is data; a refusal is a `Refused` with the server's stable code; no answer at all
- * is `Unreachable`. `until answered` is for what must not happen twice: the same key, again and again, until it is known.
+ * is `Unreachable`. `askUntilAnswered` is for what must not happen twice: the same key, again and again, until it is known.
  */
 import { delayMs } from "./backoff.js";
 

@@ -18,7 +18,6 @@ const slug = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const at = `/restaurants/${encodeURIComponent(slug)}`;
 const root = /** @type {HTMLElement} */ (document.getElementById("page"));
 
-followTheDark();
 await speak(preferred());
 
 const store = createStore(reduce, initial(slug, recall(slug)));
@@ -70,15 +69,4 @@ function titleOf({ queue }) {
   if (!queue) return t("console.title");
   const n = queue.lines.reduce((sum, { waiting }) => sum + waiting, 0);
   return t("console.tab_title", { n, name: queue.restaurant.name });
-}
-
-/** Dark where the device is. */
-function followTheDark() {
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => {
-    if (dark.matches) document.documentElement.dataset.theme = "dark";
-    else delete document.documentElement.dataset.theme;
-  };
-  dark.addEventListener("change", follow);
-  follow();
 }

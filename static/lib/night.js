@@ -1,5 +1,5 @@
 /**
- * Dark when the phone is. Not a module, and in the head: it has to be known before anything is painted, or the page would
+ * Dark when the device is. Not a module, and in the head: it has to be known before anything is painted, or the page would
  * flash white in a dark room.
  */
 {
