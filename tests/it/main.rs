@@ -5,6 +5,7 @@ mod api;
 mod concurrency;
 mod db;
 mod dev;
+mod faults;
 mod harness;
 mod lua;
 mod model;

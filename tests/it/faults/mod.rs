@@ -1,0 +1,9 @@
+//! Everything that can go wrong on one box, forced; what came of it is judged by a checker that shares no code with
+//! the server. Small here; `make faults` runs the same at full size (`WAITLESS_TEST_SCALE`).
+
+pub mod report;
+
+/// How much larger than in `make test` a case is to be.
+pub fn scale() -> usize {
+    std::env::var("WAITLESS_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1).max(1)
+}
