@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
+use futures_util::{
+    StreamExt as _,
+    future::{join, join_all},
+    stream,
+};
 use rand::RngExt as _;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{
     house::{DEMO, House, STOCK, array, counted, own, party, text},
@@ -45,6 +50,8 @@ async fn assert_nothing_leaked(house: &House, joined: &[Value]) -> usize {
 /// failed; a number, its stock and its place must be one act, which needs no PostgreSQL and survives a server's end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weakness_07_a_join_leaks_neither_number_nor_stock_nor_place() {
+    /// Who ask the server that stops.
+    const AT_THE_DYING: usize = 60;
     let mut wire = None;
     let mut house = House::open_with(3, |config| wire = Some(Wire::to_database(config))).await;
     let wire = wire.expect("a wire");
@@ -81,7 +88,7 @@ async fn weakness_07_a_join_leaks_neither_number_nor_stock_nor_place() {
     }
     house.rule(json!({"capacity": full})).await;
     house.guest().join_as(order(1)).await.refused(409, "line_full");
-    house.rule(json!({"capacity": null, "daily_max": full + 30})).await;
+    house.rule(json!({"capacity": null, "daily_max": full + AT_THE_DYING})).await;
     assert_nothing_leaked(&house, &joined).await;
     assert_eq!(house.left("abalone-rice").await, STOCK);
 
@@ -89,11 +96,21 @@ async fn weakness_07_a_join_leaks_neither_number_nor_stock_nor_place() {
     let dying = house.servers.pop().expect("a third server");
     let url = dying.url(&format!("{DEMO}/tickets"));
     let http = dying.http.clone();
-    let keys: Vec<String> = (0..30).map(|_| unguessable()).collect();
-    let attempts = keys.iter().map(|key| http.post(&url).header("idempotency-key", key).json(&party(json!({}))).send());
-    let (answered, ()) = futures_util::future::join(join_all(attempts), dying.stop()).await;
-    let answered = answered.into_iter().filter(|answer| answer.as_ref().is_ok_and(|answer| answer.status() == 201));
-    let answered = answered.count();
+    let keys: Vec<String> = (0..AT_THE_DYING).map(|_| unguessable()).collect();
+    let (enough, mut enough_heard) = watch::channel(0);
+    let attempts = stream::iter(&keys).map(|key| {
+        let request = http.post(&url).header("idempotency-key", key).json(&party(json!({}))).send();
+        async {
+            let answered = request.await.is_ok_and(|answer| answer.status() == 201);
+            enough.send_modify(|count| *count += usize::from(answered));
+        }
+    });
+    let stop = async {
+        enough_heard.wait_for(|answered| *answered >= AT_THE_DYING / 4).await.expect("the sender lives");
+        dying.stop().await;
+    };
+    join(attempts.buffer_unordered(8).collect::<()>(), stop).await;
+    let answered = *enough.borrow();
     let again = keys.iter().map(|key| house.guest().with_key(key).join_as(json!({})));
     let again = join_all(again).await;
     let replayed = again.iter().filter(|answer| answer.replayed).count();
@@ -101,8 +118,10 @@ async fn weakness_07_a_join_leaks_neither_number_nor_stock_nor_place() {
     assert!(replayed >= answered, "what was answered is not done again");
     let all: Vec<Value> = joined.into_iter().chain(again).collect();
     let waiting = assert_nothing_leaked(&house, &all).await;
-    assert_eq!(waiting, full + 30);
-    println!("{waiting} wait; of 30 at the server that stopped {answered} were answered, {replayed} had been done");
+    assert_eq!(waiting, full + AT_THE_DYING);
+    println!(
+        "{waiting} wait; of {AT_THE_DYING} at the server that stopped {answered} were answered, {replayed} had been done"
+    );
 }
 
 /// The old system knew no retry key and no rule of one place per guest; a retry must be the same join, and a phone or an
