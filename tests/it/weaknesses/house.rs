@@ -107,11 +107,11 @@ impl House {
         self.queue().await["rev"].as_i64().expect("a rev")
     }
 
-    /// Another restaurant, `other`, with a line A and without rules of its own.
-    pub(super) async fn another_restaurant(&self) {
+    /// Another restaurant, with a line A and without rules of its own. Whoever asks first has it opened.
+    pub(super) async fn another_restaurant(&self, slug: &str) {
         let db = Db::connect_lazy(&self.servers[0].config.database_url).expect("the URL of the server");
         let other = NewRestaurant {
-            slug: "other".to_owned(),
+            slug: slug.to_owned(),
             name: "다른 집".to_owned(),
             time_zone: "Asia/Seoul".to_owned(),
             currency: "KRW".to_owned(),
@@ -414,4 +414,9 @@ pub(super) fn counted(outcomes: impl IntoIterator<Item = String>) -> BTreeMap<St
         *counts.entry(outcome).or_default() += 1;
     }
     counts
+}
+
+/// What [`counted`] should have found.
+pub(super) fn counts<const N: usize>(expected: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    expected.map(|(outcome, count)| (outcome.to_owned(), count)).into()
 }

@@ -238,7 +238,7 @@ async fn restaurant_of(house: &House) -> String {
 async fn a_large_day_rolls_in_steps_while_others_go_on() {
     let redis = OwnRedis::start().await;
     let house = House::open_with(1, |config| config.redis_url = redis.url.clone().into()).await;
-    house.another_restaurant().await;
+    house.another_restaurant("other").await;
     let other = "/v1/restaurants/other/tickets";
     let body = json!({"line": "A", "adults": 2, "channel": "onsite"});
     until("the other restaurant is open", async || {
