@@ -220,7 +220,7 @@ async fn one_deadline_that_cannot_act_holds_up_no_other() {
     let (mut redis, key) = (house.redis().await, house.key("deadlines").await);
     let member = format!("{}|grace|{}", restaurant_of(&house).await, "0".repeat(33));
     // Nobody's ticket, due before all others, for ever; and a partition that cannot be looked at at all.
-    redis::cmd("ZADD").arg(&key).arg(1).arg(member).exec_async(&mut redis).await.expect("ZADD");
+    redis::cmd("ZADD").arg(&key).arg(1_000_000_000_000_i64).arg(member).exec_async(&mut redis).await.expect("ZADD");
     let tag = key.split(['{', '}']).nth(1).expect("a tag");
     let elsewhere = key.replace(tag, if tag == "1la" { "nbd" } else { "1la" });
     redis::cmd("SET").arg(&elsewhere).arg("not a sorted set").exec_async(&mut redis).await.expect("SET");
