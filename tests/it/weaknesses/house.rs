@@ -222,6 +222,14 @@ impl House {
         assert!(deadlines > 0, "something is to come");
     }
 
+    /// When the last of what is to come in the demo's partition comes.
+    pub(super) async fn last_deadline(&self) -> i64 {
+        let (mut redis, key) = (self.redis().await, self.key("deadlines").await);
+        let last = redis::cmd("ZRANGE").arg(key).arg(-1).arg(-1).arg("WITHSCORES").clone();
+        let last: Vec<(String, f64)> = last.query_async(&mut redis).await.expect("ZRANGE");
+        last.first().expect("something is to come").1 as i64
+    }
+
     /// The outages that the demo's timers know of, from and to, the newest first.
     pub(super) async fn outages(&self) -> Vec<(i64, i64)> {
         let (mut redis, src) = (self.redis().await, self.key("src").await);
