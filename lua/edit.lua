@@ -29,6 +29,7 @@ return perform(function()
     same = same and ticket[field] == new[field]
   end
   if same then return done(ticket) end
+  if new.line ~= ticket.line then move_call(ticket, line_of(ticket.line), line_of(new.line)) end
   local waits = ticket.state == 'waiting'
   if waits then leave(ticket) end
   ticket.adults, ticket.children, ticket.line, ticket.note, ticket.name =

@@ -1,5 +1,6 @@
 #!lua
--- expire: a deadline acts, if it still is what was seen. One inside an outage moves on by the outage's length instead.
+-- expire: a deadline acts, if it still is what was seen. One inside an outage moves on by the outage's length instead;
+-- a last call only with its grace.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: kind, subject, at
 -- REPLY: done ticket | stale
@@ -26,14 +27,24 @@ local function owner()
   return kind == 'announcement' and restaurant().announcement or restaurant()
 end
 
+local function tell_last_call(ticket)
+  tell(ticket, 'last_call', { ['until'] = ticket.grace_until })
+end
+
+-- A last call that was not told before is told in any case, if need be late.
+local function move_grace(ticket, new_at)
+  local untold = clear_deadline('last_call', subject)
+  local to_come = set_grace(ticket, new_at)
+  tell(ticket, 'deadline_moved', { ['until'] = new_at })
+  if untold and not to_come then tell_last_call(ticket) end
+end
+
 local function move(ticket, new_at)
   set_deadline(kind, subject, new_at)
   if not ticket then
     owner()['until'] = new_at
   elseif kind == 'grace' then
-    clear_deadline('last_call', subject)
-    set_grace(ticket, new_at)
-    tell(ticket, 'deadline_moved', { ['until'] = new_at })
+    move_grace(ticket, new_at)
   elseif kind == 'rejoin' then
     ticket.rejoin_until = new_at
   end
@@ -44,7 +55,7 @@ local acts = {}
 
 function acts.last_call(ticket)
   clear_deadline(kind, subject)
-  tell(ticket, 'last_call', { ['until'] = ticket.grace_until })
+  tell_last_call(ticket)
   return 'ticket.last_call'
 end
 
@@ -57,6 +68,7 @@ function acts.grace(ticket)
     return 'ticket.put_back'
   end
   miss(ticket)
+  hold_while_missed(ticket)
   return 'ticket.no_show'
 end
 
@@ -93,6 +105,10 @@ return perform(function()
   end
   local act, moved, name = acts[kind], outage_around(at), nil
   local ticket = act and ticket_of(subject)
+  if kind == 'last_call' then
+    moved = outage_around(ticket.grace_until)
+    if moved then kind, at = 'grace', ticket.grace_until end
+  end
   if ticket then change_ticket(ticket) end
   if moved then name = move(ticket, at + moved) elseif act then name = act(ticket) else reopen() end
   if not act then name = kind == 'line' and 'line.changed' or 'restaurant.changed' end

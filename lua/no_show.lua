@@ -5,7 +5,7 @@
 -- REPLY: done ticket | not_found wrong_state
 -- EVENT: ticket.no_show
 -- COST: O(log n)
---@use keys call state order deadline ticket
+--@use keys call state order deadline ticket stock
 local id = arguments()
 
 return perform(function()
@@ -13,6 +13,7 @@ return perform(function()
   if not ticket then return refuse('not_found') end
   if not in_state(ticket, 'called') then return refuse('wrong_state') end
   miss(ticket)
+  hold_while_missed(ticket)
   happened('ticket.no_show', { ticket = id, line = ticket.line })
   return done(ticket)
 end)

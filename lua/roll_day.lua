@@ -31,9 +31,10 @@ local function some_live()
   local ids = {}
   for _, member in ipairs(redis.call('ZRANGE', K.order, 0, STEP - 1)) do ids[#ids + 1] = ticket_in(member) end
   for _, key in ipairs({ K.seated, K.missed }) do
-    for _, id in ipairs(redis.call('ZRANGE', key, 0, STEP - 1 - #ids)) do
-      if #ids < STEP then ids[#ids + 1] = id end
-    end
+    -- With no room left the range would end at -1, which is the last of all.
+    local room = STEP - #ids
+    local found = room > 0 and redis.call('ZRANGE', key, 0, room - 1) or {}
+    for _, id in ipairs(found) do ids[#ids + 1] = id end
   end
   local undoable = redis.call('ZRANGEBYSCORE', K.ended, '(0', '+inf', 'LIMIT', 0, STEP - #ids)
   for _, id in ipairs(undoable) do ids[#ids + 1] = id end
@@ -55,14 +56,14 @@ local function begin_day()
   change_restaurant()
 end
 
--- Forgets tickets of days before the one that ends; true when there are more of them.
-local function forget_old(before)
-  local old = redis.call('ZRANGEBYSCORE', K.days, '-inf', '(' .. before, 'LIMIT', 0, STEP)
+-- Forgets so many tickets of days before the one that ends; true when there may be more of them.
+local function forget_old(before, count)
+  local old = redis.call('ZRANGEBYSCORE', K.days, '-inf', '(' .. before, 'LIMIT', 0, count)
   if #old > 0 then
     redis.call('HDEL', K.tickets, unpack(old))
     redis.call('ZREM', K.days, unpack(old))
   end
-  return #old == STEP
+  return #old == count
 end
 
 return perform(function()
@@ -72,7 +73,7 @@ return perform(function()
   if waits or redis.call('EXISTS', K.called) == 1 then return refuse('day_busy') end
   local live = some_live()
   for _, id in ipairs(live) do end_ticket(ticket_of(id)) end
-  local more = #live == STEP or forget_old(day_number(old_day))
+  local more = #live == STEP or forget_old(day_number(old_day), STEP - #live)
   if not more then begin_day() end
   happened('restaurant.day_rolled')
   return done(nil, more and 1 or 0)

@@ -26,6 +26,7 @@ return perform(function()
   if was.state == 'waiting' then ticket.order = order_again(ticket) end
   retake_stock(ticket)
   enter(ticket, was.state)
+  if was.state == 'no_show' then hold_while_missed(ticket) end
   if from == 'called' then forget_call(ticket) end
   happened('ticket.undone', { ticket = id, line = ticket.line })
   return done(ticket)

@@ -9,6 +9,7 @@ local function set_deadline(kind, subject, at)
   redis.call('HSETNX', K.src, 'heartbeat', now)
 end
 
+-- Whether there was one.
 local function clear_deadline(kind, subject)
-  redis.call('ZREM', K.deadlines, deadline_of(kind, subject))
+  return redis.call('ZREM', K.deadlines, deadline_of(kind, subject)) == 1
 end

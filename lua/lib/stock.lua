@@ -12,6 +12,11 @@ local function return_stock(ticket)
   end
 end
 
+-- A missed party's items are held for its time to rejoin; without one they go back.
+local function hold_while_missed(ticket)
+  if not ticket.rejoin_until then return_stock(ticket) end
+end
+
 -- Takes again what a return gave up, as far as it is left; the rest is lost, and told.
 local function retake_stock(ticket)
   local lost = {}

@@ -51,12 +51,14 @@ local function leave(ticket)
   end
 end
 
--- A grace ends then; the last call is before it, unless that is past.
+-- A grace ends then; the last call is before it, unless that is past. Whether it is still to come.
 local function set_grace(ticket, until_at)
   ticket.grace_until = until_at
   set_deadline('grace', ticket.id, until_at)
   local last_call_at = until_at - policy().last_call_s * 1000
-  if last_call_at > now then set_deadline('last_call', ticket.id, last_call_at) end
+  local to_come = last_call_at > now
+  if to_come then set_deadline('last_call', ticket.id, last_call_at) end
+  return to_come
 end
 
 -- Puts a ticket into the lists of its new state, with the deadlines that belong to it.
@@ -76,7 +78,7 @@ local function enter(ticket, state)
     set_deadline('stay', ticket.id, now + policy().stay_s * 1000)
   elseif state == 'no_show' then
     redis.call('ZADD', K.missed, ticket.missed_at, ticket.id)
-    set_deadline('rejoin', ticket.id, ticket.rejoin_until)
+    if ticket.rejoin_until then set_deadline('rejoin', ticket.id, ticket.rejoin_until) end
   else
     redis.call('ZADD', K.ended, ticket.undo_until or 0, ticket.id)
   end
@@ -142,6 +144,22 @@ local function note_call(ticket)
   change_line(line)
 end
 
+-- The newest call goes along when a ticket changes its line.
+local function move_call(ticket, from, to)
+  for i, call in ipairs(from.recent) do
+    if call.number == ticket.number then
+      table.remove(from.recent, i)
+      local place = 1
+      while to.recent[place] and to.recent[place].at > call.at do place = place + 1 end
+      table.insert(to.recent, place, call)
+      to.recent[11] = nil
+      change_line(from)
+      change_line(to)
+      return
+    end
+  end
+end
+
 -- waiting → called.
 local function call_in(ticket, to)
   remember(ticket)
@@ -158,11 +176,12 @@ local function back_to_line(ticket, order)
   enter(ticket, 'waiting')
 end
 
--- called → no_show.
+-- called → no_show. There is a time to rejoin, unless that was done before.
 local function miss(ticket)
   remember(ticket, true)
   leave(ticket)
-  ticket.missed_at, ticket.rejoin_until = now, now + policy().rejoin_s * 1000
+  ticket.missed_at = now
+  if not ticket.rejoined then ticket.rejoin_until = now + policy().rejoin_s * 1000 end
   enter(ticket, 'no_show')
 end
 

@@ -2,14 +2,21 @@
 //!
 //! Every server runs this for every restaurant. The scripts decide by Redis's clock what still is due, so running it
 //! twice at the same time is harmless, and a server that dies leaves nothing undone.
+//!
+//! Invariant: nobody's deadlines wait for somebody else. Each partition is looked at on its own, with at most one call
+//! under way, and days roll beside that: neither a part of Redis that does not answer nor a long roll holds up others.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::future::{join, join_all};
+use tokio::{sync::watch, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{Rejection, RestaurantId},
+    domain::{Millis, Rejection, RestaurantId},
     queue::{
         Queue, QueueError, RollStep,
         keys::{PARTITIONS, Partition},
@@ -17,65 +24,113 @@ use crate::{
     service::business_day::BusinessDay,
 };
 
-/// Between two looks at all partitions: a deadline acts at most this late.
+/// Between two looks at a partition: a deadline acts at most this late.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Looks between two checks of the business days.
-const LOOKS_PER_DAY_CHECK: u64 = 30;
-
-/// Partitions looked at at the same time.
-const CONCURRENCY: usize = 16;
+/// Between two checks of the business days.
+const DAY_PERIOD: Duration = Duration::from_secs(30);
 
 /// Entries an event log keeps until the recorder trims it to what is recorded.
 const LOG_MAX: u32 = 10_000;
 
 /// Runs until `stop`.
 pub async fn run(queue: Queue, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(PERIOD);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (time, time_told) = watch::channel(0);
+    let outage = Outage::default();
+    let looks = Partition::all().map(|partition| keep_looking(&queue, partition, &time, &outage));
+    // What was begun is left as it is: the scripts are atomic, and the next server sees what remains.
+    stop.run_until_cancelled(join(join_all(looks), roll_days(&queue, time_told))).await;
+}
+
+/// Looks at a partition for ever. The partitions take turns within the period.
+async fn keep_looking(queue: &Queue, partition: Partition, time: &watch::Sender<Millis>, outage: &Outage) {
+    let turn = PERIOD * u32::from(partition.index()) / u32::from(PARTITIONS);
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + turn, PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
     for look in 0_u64.. {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        let checks_days = look % LOOKS_PER_DAY_CHECK == 0;
-        let failed = stream::iter(Partition::all())
-            .map(|partition| {
-                // The logs are trimmed in turns: each partition's once in about a minute and a half.
-                let log_max = (look % u64::from(PARTITIONS) == u64::from(partition.index())).then_some(LOG_MAX);
-                look_at(&queue, partition, log_max, checks_days)
-            })
-            .buffer_unordered(CONCURRENCY)
-            .fold(None, |failed, looked| async move { failed.or(looked.err()) })
-            .await;
-        // An outage is one line when it begins and one when it ends, not one a second.
-        match &failed {
-            Some(error) if !failing => tracing::warn!(%error, "timers cannot look"),
-            None if failing => tracing::info!("timers look again"),
-            _ => {}
-        }
-        failing = failed.is_some();
+        ticks.tick().await;
+        // The logs are trimmed in turns: each partition's once in about a minute and a half.
+        let log_max = (look % u64::from(PARTITIONS) == u64::from(partition.index())).then_some(LOG_MAX);
+        let looked = look_at(queue, partition, time, log_max).await;
+        outage.note(&mut failing, looked);
     }
 }
 
+/// Lets every deadline of a partition act that has come.
 async fn look_at(
     queue: &Queue,
     partition: Partition,
+    time: &watch::Sender<Millis>,
     log_max: Option<u32>,
-    checks_days: bool,
 ) -> Result<(), QueueError> {
-    let due = queue.due(partition, None, log_max).await?;
-    for deadline in &due.deadlines {
-        if let Err(refusal) = queue.expire(deadline, None).await?
-            && refusal != Rejection::Stale
-        {
-            tracing::debug!(kind = deadline.kind, code = refusal.code(), "a deadline does not act");
+    loop {
+        let due = queue.due(partition, None, log_max).await?;
+        time.send_replace(due.now);
+        let mut acted = false;
+        for deadline in &due.deadlines {
+            match queue.expire(deadline, None).await {
+                Ok(Ok(_)) => acted = true,
+                Ok(Err(Rejection::Stale)) => {}
+                Ok(Err(refusal)) => {
+                    tracing::debug!(kind = deadline.kind, code = refusal.code(), "a deadline does not act");
+                }
+                Err(error) if error.is_transient() => return Err(error),
+                // A bug; those behind it are not to suffer from it.
+                Err(error) => tracing::error!(%error, kind = deadline.kind, "a deadline cannot act"),
+            }
+        }
+        // After an outage there may be more than one list holds.
+        if !acted {
+            return Ok(());
         }
     }
-    if checks_days {
-        for restaurant in queue.restaurants_in(partition).await? {
-            roll_day(queue, restaurant, due.now).await?;
+}
+
+/// How many partitions cannot be looked at. An outage is one line when it begins and one when it ends, not one a
+/// second.
+#[derive(Default)]
+struct Outage(AtomicU16);
+
+impl Outage {
+    fn note(&self, failing: &mut bool, looked: Result<(), QueueError>) {
+        let was_failing = std::mem::replace(failing, looked.is_err());
+        match looked {
+            Err(error) if !was_failing && self.0.fetch_add(1, Ordering::Relaxed) == 0 => {
+                tracing::warn!(%error, "timers cannot look");
+            }
+            Ok(()) if was_failing && self.0.fetch_sub(1, Ordering::Relaxed) == 1 => tracing::info!("timers look again"),
+            _ => {}
+        }
+    }
+}
+
+/// Rolls, for ever, the business days that are over, by the newest time that Redis told.
+async fn roll_days(queue: &Queue, mut time: watch::Receiver<Millis>) {
+    let mut ticks = tokio::time::interval(DAY_PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if time.wait_for(|now| *now > 0).await.is_err() {
+            return;
+        }
+        for partition in Partition::all() {
+            let now = *time.borrow();
+            if let Err(error) = roll_days_of(queue, partition, now).await {
+                // Looking at deadlines fails as well, and says so.
+                tracing::debug!(%error, "days cannot be looked at");
+            }
+        }
+    }
+}
+
+async fn roll_days_of(queue: &Queue, partition: Partition, now: Millis) -> Result<(), QueueError> {
+    for restaurant in queue.restaurants_in(partition).await? {
+        match roll_day(queue, restaurant, now).await {
+            Err(error) if !error.is_transient() => {
+                tracing::error!(%error, restaurant.id = %restaurant, "a day cannot roll");
+            }
+            rolled => rolled?,
         }
     }
     Ok(())

@@ -10,4 +10,5 @@ mod harness;
 mod lua;
 mod model;
 mod tidy;
+mod weaknesses;
 mod ws;

@@ -134,3 +134,25 @@ async fn every_list_of_the_old_day_is_emptied_in_steps() {
     assert_eq!(shop.ticket(&fresh.id).await.state, TicketState::Completed);
     assert_eq!(shop.scores("days").await.into_keys().collect::<Vec<_>>(), [fresh.id.as_str()]);
 }
+
+#[tokio::test]
+async fn a_step_ends_and_forgets_two_hundred_in_all() {
+    let mut shop = Shop::open(Default::default()).await;
+    for (day, count) in [(23, 150), (24, 150)] {
+        shop.did_quietly(&staff(), restaurant_set(OpenState::Open, None)).await;
+        join_many(&shop, count).await;
+        shop.did_quietly(&staff(), restaurant_set(OpenState::Closed, None)).await;
+        shop.later(DAY_MS);
+        let mut redis = shop.redis().await;
+        let mut kept = async || -> i64 {
+            redis::cmd("HLEN").arg(shop.key("tickets")).query_async(&mut redis).await.expect("HLEN")
+        };
+        let before = kept().await;
+        let step = shop.roll(&format!("2026-11-{day}"), DAY_ENDS_AT + DAY_MS).await.expect("closed");
+        if day == 24 {
+            assert_eq!((step, before - kept().await), (RollStep::More, 50), "150 ended, 50 forgotten");
+            let next = shop.roll("2026-11-24", DAY_ENDS_AT + DAY_MS).await;
+            assert_eq!((next, kept().await), (Ok(RollStep::Done), 150), "the rest of the day before");
+        }
+    }
+}

@@ -106,7 +106,8 @@ async fn a_missed_guest_rejoins_once_and_in_time() {
     assert_eq!(shop.run(&guest(), join(&guarded(&shop))).await.err(), Some(Rejection::AlreadyWaiting));
     // Only once.
     shop.did(&staff(), call(&first, waitless::domain::CallReason::Other)).await;
-    shop.did(&staff(), no_show(&first)).await;
+    let again = shop.did(&staff(), no_show(&first)).await;
+    assert_eq!((again.rejoin_until, shop.deadlines().await.len()), (None, 0), "and nothing else is promised");
     cover.refused(&shop, &guest(), rejoin(&first), Rejection::RejoinExpired).await;
     // Not at the moment when the time is over.
     shop.did(&staff(), call(&others[0], None)).await;

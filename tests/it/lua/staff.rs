@@ -1,6 +1,6 @@
 //! What staff do to a ticket: put_back, seat, complete, no_show, restore, edit.
 
-use waitless::domain::{CallReason, Channel, Edit, Join, Policy, Rejection, Ticket, TicketState};
+use waitless::domain::{CallReason, Channel, Edit, Join, Policy, Rejection, Ticket, TicketState, replica::Snapshot};
 
 use super::{
     commands::{call, cancel, complete, edit, edit_line, invalid, join, no_show, put_back, restore, seat, undo},
@@ -153,7 +153,7 @@ async fn restore_puts_a_missed_party_near_the_head() {
 #[tokio::test]
 async fn edit_changes_a_party_and_keeps_its_place() {
     let mut cover = Cover::of("edit");
-    let shop = Shop::open(Default::default()).await;
+    let mut shop = Shop::open(Default::default()).await;
     let other = shop.join("A").await;
     let party =
         Join { channel: Channel::Remote, name: Some("Kim".into()), note: Some("old".into()), ..shop.party("A") };
@@ -184,6 +184,22 @@ async fn edit_changes_a_party_and_keeps_its_place() {
     );
     let act = cover.done(&shop, &staff(), edit_line(&other, "B")).await;
     assert_eq!((act.ticket().order, act.ahead(), act.event.line), (other.order.clone(), Some(0), Some(line("B"))));
+    // What boards show of its call goes along, in its place by time.
+    let recent = |snapshot: &Snapshot, letter: &str| -> Vec<String> {
+        snapshot.lines[&line(letter)].recent.iter().map(|call| call.number.clone()).collect()
+    };
+    let third = shop.join("B").await;
+    shop.now += 1;
+    shop.did(&staff(), call(&third, CallReason::Other)).await;
+    let act = cover.done(&shop, &staff(), edit_line(&ticket, "A")).await;
+    assert_eq!(act.event.lines.len(), 2);
+    assert_eq!(
+        (recent(&shop.snapshot().await, "A"), recent(&shop.snapshot().await, "B")),
+        (vec![ticket.number.clone()], vec![third.number.clone()])
+    );
+    cover.done(&shop, &staff(), edit_line(&ticket, "B")).await;
+    assert_eq!(recent(&shop.snapshot().await, "B"), [third.number, ticket.number.clone()]);
+    assert!(recent(&shop.snapshot().await, "A").is_empty());
     shop.did(&staff(), no_show(&ticket)).await;
     cover.done(&shop, &staff(), edit(&ticket, adults(1))).await;
     shop.did(&staff(), seat(&ticket)).await;

@@ -3,7 +3,7 @@
 use waitless::domain::{Join, Rejection, Ticket};
 
 use super::{
-    commands::{call, cancel, complete, invalid, join, no_show, seat, stock_adjust, stock_set, undo},
+    commands::{call, cancel, complete, invalid, join, no_show, rejoin, restore, seat, stock_adjust, stock_set, undo},
     cover::Cover,
 };
 use crate::harness::shop::{Shop, guest, staff};
@@ -88,4 +88,30 @@ async fn left_and_held_and_consumed_make_the_ledger() {
     shop.did_quietly(&staff(), stock_set("cake", 1)).await;
     let back = shop.did(&guest(), undo(&tickets[3])).await;
     assert_eq!((back.items[0].held, back.items[0].lost, shop.left("cake").await), (1, 3, Some(0)));
+}
+
+#[tokio::test]
+async fn who_has_rejoined_once_holds_nothing_when_missed_again() {
+    let shop = Shop::open(Default::default()).await;
+    let party = Join { items: vec![("cake".into(), 2)], ..shop.party("A") };
+    let ticket = shop.did(&guest(), join(&party)).await;
+    let miss = async || {
+        shop.did(&staff(), call(&ticket, None)).await;
+        shop.did(&staff(), no_show(&ticket)).await
+    };
+    assert_eq!((miss().await.items[0].held, shop.left("cake").await), (2, Some(3)));
+    shop.did(&guest(), rejoin(&ticket)).await;
+    assert_eq!((miss().await.items[0].held, shop.left("cake").await), (0, Some(5)), "nobody can come for it");
+    // Staff bring it back, by any way, and take that back.
+    for bring_back in [undo(&ticket), restore(&ticket, 0), seat(&ticket)] {
+        let back = shop.did(&staff(), bring_back.clone()).await;
+        assert_eq!((back.items[0].held, back.items[0].lost, shop.left("cake").await), (2, 0, Some(3)));
+        if bring_back == undo(&ticket) {
+            shop.did(&staff(), no_show(&ticket)).await;
+        } else {
+            shop.did(&staff(), undo(&ticket)).await;
+        }
+        assert_eq!(shop.left("cake").await, Some(5), "{bring_back:?}");
+    }
+    assert!(shop.deadlines().await.is_empty());
 }

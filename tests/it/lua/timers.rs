@@ -177,11 +177,16 @@ async fn nobody_is_missed_because_we_were_away() {
     shop.later(AWAY);
     let mut names = Vec::new();
     for deadline in shop.due().await {
-        names.push(cover.act(&shop, &timer(), shop.expire(&deadline)).await.event.name);
+        if deadline.kind == "grace" {
+            // Its last call, which was listed before it, has moved it.
+            cover.refusal(&shop, shop.expire(&deadline), Rejection::Stale).await;
+        } else {
+            names.push(cover.act(&shop, &timer(), shop.expire(&deadline)).await.event.name);
+        }
     }
     names.sort_unstable();
     let moved = "ticket.deadline_moved";
-    assert_eq!(names, ["line.changed", "restaurant.changed", "restaurant.changed", moved, moved, moved, moved]);
+    assert_eq!(names, ["line.changed", "restaurant.changed", "restaurant.changed", moved, moved, moved]);
     let after = shop.deadlines().await;
     assert!(before.iter().all(|(deadline, at)| after[deadline] == at + AWAY), "{before:?} {after:?}");
     let [called, missed, seated] = [0, 1, 2].map(|index| tickets[index].id.clone());
@@ -225,6 +230,77 @@ async fn a_grace_moves_by_the_outage_even_after_its_last_call() {
     shop.tick().await;
     let grace = shop.ticket(&other.id).await.grace_until.expect("still called");
     assert_eq!(grace, shop.now + 5_000, "moved by the outage");
+}
+
+/// What a ticket was told, oldest first, and how often something was moved or done to it.
+async fn told(shop: &Shop, ticket: &Ticket) -> Vec<String> {
+    shop.ticket(&ticket.id).await.notices.into_iter().map(|notice| notice.kind).collect()
+}
+
+/// Called at noon: the last call is at 180 s, the grace ends at 300 s. The timers were heard until 170 s.
+async fn called_and_left_alone_for(ms: i64) -> (Shop, Ticket) {
+    let mut shop = Shop::open(Default::default()).await;
+    let ticket = shop.join("A").await;
+    let called = shop.did(&staff(), call(&ticket, None)).await;
+    shop.pass(170_000).await;
+    shop.later(ms);
+    (shop, called)
+}
+
+#[tokio::test]
+async fn a_last_call_that_an_outage_covered_is_said_at_once() {
+    // After the longer one it would come later than the grace, if it moved.
+    for outage_ms in [20_000, 125_000] {
+        let (mut shop, called) = called_and_left_alone_for(outage_ms).await;
+        let acts = shop.tick().await;
+        let event = shop.last_event().await;
+        assert_eq!((acts.len(), event.name.as_str()), (1, "ticket.last_call"), "{outage_ms}");
+        let ticket = shop.ticket(&called.id).await;
+        assert_eq!(ticket.notices[0].args["until"].as_i64(), called.grace_until);
+        assert_eq!(ticket.grace_until, called.grace_until, "the grace lies after the outage");
+        shop.pass(130_000 - outage_ms).await;
+        assert_eq!(shop.tick().await.len(), 1);
+        assert_eq!(told(&shop, &called).await, ["last_call"], "once");
+        assert_eq!(shop.ticket(&called.id).await.state, TicketState::Waiting);
+    }
+}
+
+#[tokio::test]
+async fn a_last_call_moves_with_its_grace_and_is_said_once() {
+    let (mut shop, called) = called_and_left_alone_for(150_000).await;
+    shop.tick().await;
+    let last_call = ("last_call".to_owned(), called.id.as_str().to_owned());
+    assert_eq!(shop.deadlines().await.get(&last_call), Some(&(shop.now + 10_000)));
+    assert_eq!(told(&shop, &called).await, ["deadline_moved"]);
+    shop.pass(10_000).await;
+    shop.tick().await;
+    shop.pass(119_999).await;
+    assert!(shop.tick().await.is_empty());
+    assert_eq!(told(&shop, &called).await, ["deadline_moved", "last_call"]);
+    // Listed in time, but moved so late that the last call is past by then.
+    let (mut shop, called) = called_and_left_alone_for(150_000).await;
+    let due = shop.due().await;
+    shop.pass(15_000).await;
+    shop.expire(&due[0]).await.expect("it moves");
+    assert_eq!(told(&shop, &called).await, ["deadline_moved", "last_call"]);
+    assert_eq!(
+        shop.deadlines().await.into_values().collect::<Vec<_>>(),
+        [called.grace_until.expect("called") + 150_000]
+    );
+}
+
+#[tokio::test]
+async fn a_ticket_that_is_recalled_in_between_is_not_expired() {
+    let mut shop = Shop::open(Default::default()).await;
+    let ticket = shop.join("A").await;
+    shop.did(&staff(), call(&ticket, None)).await;
+    shop.pass(300_000).await;
+    let seen = shop.due().await;
+    let recalled = shop.did(&staff(), recall(&ticket)).await;
+    for deadline in &seen {
+        assert_eq!(shop.expire(deadline).await.err(), Some(Rejection::Stale), "{}", deadline.kind);
+    }
+    assert_eq!((seen.len(), shop.ticket(&ticket.id).await), (2, recalled));
 }
 
 #[tokio::test]

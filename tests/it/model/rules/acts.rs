@@ -116,8 +116,9 @@ impl Live {
         let entry = &mut self.entries[index];
         entry.go(TicketState::NoShow);
         entry.ticket.missed_at = Some(act.now);
-        entry.ticket.rejoin_until = Some(until);
-        entry.rejoin_deadline = Some(until);
+        entry.ticket.rejoin_until = (!entry.rejoined).then_some(until);
+        entry.rejoin_deadline = entry.ticket.rejoin_until;
+        self.hold_while_missed(index);
         self.remember(act, index, former, self.undoable_all_day(act));
     }
 
@@ -202,6 +203,7 @@ impl Live {
             ticket.line = line;
         }
         let event = (ticket != *former).then_some("ticket.edited");
+        self.move_call(index, ticket.line);
         self.entries[index].ticket = ticket;
         Ok(Effect { event, ..done(id, "ticket.edited") })
     }

@@ -53,6 +53,14 @@ impl Live {
         self.entries[index].given_up = Some(given_up);
     }
 
+    /// A missed one holds its items for its time to rejoin; without one they are given back.
+    pub(crate) fn hold_while_missed(&mut self, index: usize) {
+        let entry = &self.entries[index];
+        if entry.ticket.rejoin_until.is_none() && entry.given_up.is_none() {
+            self.return_items(index);
+        }
+    }
+
     /// Takes its items again as far as they are left, if they were returned.
     pub(crate) fn retake_items(&mut self, index: usize, now: Millis) {
         let entry = &mut self.entries[index];

@@ -104,9 +104,10 @@ impl Live {
         if !self.deadlines().contains(deadline) {
             return Err(Rejection::Stale);
         }
-        let outage = self.outages.iter().find(|(from, to)| *from < deadline.at && deadline.at <= *to);
+        let moving = self.moves_as(deadline);
+        let outage = self.outages.iter().find(|(from, to)| *from < moving.at && moving.at <= *to);
         let event = match outage {
-            Some((from, to)) => self.move_deadline(act, deadline, deadline.at + (to - from)),
+            Some((from, to)) => self.move_deadline(act, &moving, moving.at + (to - from)),
             None => self.let_act(act, &deadline.timer),
         };
         Ok(Effect { ticket: deadline.timer.ticket().cloned(), ..Effect::named(event) })
@@ -114,6 +115,13 @@ impl Live {
 
     fn ticket_of(&self, timer: &Timer) -> usize {
         timer.ticket().and_then(|id| self.index_of(id)).expect("a deadline that is not stale has its ticket")
+    }
+
+    /// A last call says when the grace ends: it moves with that, and never by itself.
+    fn moves_as(&self, deadline: &Deadline) -> Deadline {
+        let Timer::LastCall(id) = &deadline.timer else { return deadline.clone() };
+        let grace_until = self.entries[self.ticket_of(&deadline.timer)].ticket.grace_until;
+        Deadline { timer: Timer::Grace(id.clone()), at: grace_until.expect("a last call has a grace") }
     }
 
     fn move_deadline(&mut self, act: Act<'_>, deadline: &Deadline, to: Millis) -> &'static str {
@@ -126,21 +134,25 @@ impl Live {
             Timer::Line(line) => self.lines.get_mut(line).expect("it has the deadline").until = Some(to),
             timer @ Timer::Grace(_) => {
                 let index = self.ticket_of(timer);
+                let untold = self.entries[index].last_call_at.is_some();
                 self.set_grace(index, act.now, to);
-                self.entries[index].tell(act.now, "deadline_moved", [("until", json!(to))]);
-            }
-            timer @ (Timer::LastCall(_) | Timer::Rejoin(_) | Timer::Stay(_)) => {
-                let index = self.ticket_of(timer);
                 let entry = &mut self.entries[index];
-                match timer {
-                    Timer::LastCall(_) => entry.last_call_at = Some(to),
-                    Timer::Stay(_) => entry.stay_until = Some(to),
-                    _ => {
-                        entry.rejoin_deadline = Some(to);
-                        entry.ticket.rejoin_until = Some(to);
-                    }
+                entry.tell(act.now, "deadline_moved", [("until", json!(to))]);
+                if untold && entry.last_call_at.is_none() {
+                    entry.tell(act.now, "last_call", [("until", json!(to))]);
                 }
             }
+            timer @ Timer::Stay(_) => {
+                let index = self.ticket_of(timer);
+                self.entries[index].stay_until = Some(to);
+            }
+            timer @ Timer::Rejoin(_) => {
+                let index = self.ticket_of(timer);
+                let entry = &mut self.entries[index];
+                entry.rejoin_deadline = Some(to);
+                entry.ticket.rejoin_until = Some(to);
+            }
+            Timer::LastCall(_) => unreachable!("it moves as its grace"),
         }
         match deadline.timer {
             Timer::Restaurant | Timer::Announcement => "restaurant.changed",

@@ -8,6 +8,9 @@ use super::{Act, Effect, Live, invalid};
 /// So many of those ahead are counted and told.
 const OVERTAKEN_TOLD_MAX: usize = 20;
 
+/// Newest calls of a line.
+const RECENT_MAX: usize = 10;
+
 impl Live {
     pub(crate) fn call_next(
         &mut self,
@@ -114,11 +117,23 @@ impl Live {
     }
 
     fn announce_call(&mut self, index: usize, now: Millis) {
-        const RECENT_MAX: usize = 10;
         self.withdraw_call(index);
         let ticket = &self.entries[index].ticket;
         let recent = &mut self.lines.get_mut(&ticket.line).expect("a ticket's line exists").recent;
         recent.insert(0, NumberAt { number: ticket.number.clone(), at: now });
+        recent.truncate(RECENT_MAX);
+    }
+
+    /// The newest call of a ticket that changes its line is shown there, by its time.
+    pub(crate) fn move_call(&mut self, index: usize, to: LineId) {
+        let ticket = &self.entries[index].ticket;
+        let (from, number) = (ticket.line, ticket.number.clone());
+        let recent_of_former = &mut self.lines.get_mut(&from).expect("a ticket's line exists").recent;
+        let Some(place) = recent_of_former.iter().position(|call| from != to && call.number == number) else { return };
+        let call = recent_of_former.remove(place);
+        let recent = &mut self.lines.get_mut(&to).expect("the new line exists").recent;
+        let place = recent.iter().position(|other| other.at <= call.at).unwrap_or(recent.len());
+        recent.insert(place, call);
         recent.truncate(RECENT_MAX);
     }
 

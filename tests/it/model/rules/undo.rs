@@ -58,7 +58,10 @@ impl Live {
             TicketState::Called => self.start_grace(index, act.now),
             // Anew: counted from `seated_at`, the timer's own complete could never be taken back.
             TicketState::Seated => entry.stay_until = Some(act.now + stay_ms),
-            TicketState::NoShow => entry.rejoin_deadline = entry.ticket.rejoin_until,
+            TicketState::NoShow => {
+                entry.rejoin_deadline = entry.ticket.rejoin_until;
+                self.hold_while_missed(index);
+            }
             TicketState::Waiting | TicketState::Completed | TicketState::Cancelled => {}
         }
     }
