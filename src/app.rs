@@ -226,3 +226,63 @@ async fn prepare_once(dev: bool, db: &Db, restaurants: &Restaurants) -> anyhow::
     restaurants.open_all().await?;
     Ok(Prepared::Ready)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The documented bounds are those of the code; a number stands before its name.
+    #[test]
+    fn bounds_are_documented() {
+        let document = include_str!("../docs/OPERATIONS.md");
+        let HubSettings {
+            connections_max,
+            room_connections_max,
+            rooms_max,
+            inbound_len_max,
+            inbound_gap,
+            inbound_burst,
+            unwritable_max,
+            linger,
+            snapshot_gap,
+            answer_max,
+            deliveries_len_max,
+            log_len_max,
+            resync_gap,
+            bye_max,
+            ..
+        } = HubSettings::default();
+        let ServeSettings { head_max, stall_max } = ServeSettings::default();
+        let customer_max = PlacesSettings::of_this_process(Vec::new()).customer_max;
+        let seconds = |duration: Duration| format!("{} s", duration.as_secs());
+        let millis = |duration: Duration| format!("{} ms", thousands(duration.as_millis() as usize));
+        for (name, bound) in [
+            ("connections_max", thousands(connections_max)),
+            ("room_connections_max", thousands(room_connections_max)),
+            ("rooms_max", thousands(rooms_max)),
+            ("inbound_len_max", format!("{} bytes", thousands(inbound_len_max))),
+            ("inbound_gap", millis(inbound_gap)),
+            ("inbound_burst", inbound_burst.to_string()),
+            ("unwritable_max", seconds(unwritable_max)),
+            ("linger", seconds(linger)),
+            ("snapshot_gap", millis(snapshot_gap)),
+            ("answer_max", millis(answer_max)),
+            ("deliveries_len_max", thousands(deliveries_len_max)),
+            ("log_len_max", thousands(log_len_max)),
+            ("resync_gap", seconds(resync_gap)),
+            ("bye_max", seconds(bye_max)),
+            ("head_max", seconds(head_max)),
+            ("stall_max", seconds(stall_max)),
+            ("request_max", seconds(api::REQUEST_MAX)),
+            ("customer_max", thousands(customer_max)),
+            ("sockets_of_customer_max", thousands(api::SOCKETS_OF_CUSTOMER_MAX)),
+        ] {
+            let documented = format!(" {bound} (`{name}`)");
+            assert!(document.contains(&documented), "docs/OPERATIONS.md does not say{documented}");
+        }
+    }
+
+    fn thousands(number: usize) -> String {
+        if number < 1_000 { number.to_string() } else { format!("{},{:03}", number / 1_000, number % 1_000) }
+    }
+}

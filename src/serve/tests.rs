@@ -44,6 +44,16 @@ async fn server(settings: ServeSettings, connections_max: usize) -> Server {
     Server { address, places, stop, begun, task }
 }
 
+/// Waits until it is so.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("not in time: {what}"));
+}
+
 /// What is answered until the server closes.
 async fn talk(address: SocketAddr, say: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("connected");
@@ -68,7 +78,7 @@ async fn who_says_nothing_or_never_ends_his_request_is_closed() {
     // Answered, kept for the next request, which does not come.
     let kept = talk(server.address, "GET /who HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(kept.starts_with("HTTP/1.1 200 OK") && kept.contains("127.0.0.1:"), "{kept}");
-    assert_eq!(server.places.open(), 0);
+    until("nobody is there", || server.places.open() == 0).await;
 }
 
 #[tokio::test]
@@ -76,14 +86,10 @@ async fn who_takes_nothing_is_closed() {
     let server = server(short(), 9).await;
     let mut stream = TcpStream::connect(server.address).await.expect("connected");
     stream.write_all(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
+    until("it is there", || server.places.open() == 1).await;
     let began = Instant::now();
-    while server.places.open() == 0 || began.elapsed() < short().stall_max {
-        tokio::task::yield_now().await;
-    }
-    while server.places.open() > 0 {
-        assert!(began.elapsed() < PATIENCE, "it is still there");
-        tokio::task::yield_now().await;
-    }
+    until("it is closed", || server.places.open() == 0).await;
+    assert!(began.elapsed() >= short().stall_max / 2, "not before it had its time");
 }
 
 #[tokio::test]
@@ -93,15 +99,11 @@ async fn beyond_the_limit_connections_are_closed_at_once_and_below_it_served_aga
     for _ in 0..2 {
         taken.push(TcpStream::connect(server.address).await.expect("connected"));
     }
-    while server.places.open() < 2 {
-        tokio::task::yield_now().await;
-    }
+    until("they are there", || server.places.open() == 2).await;
     assert_eq!(talk(server.address, "").await, "");
     assert_eq!(server.places.refused(), 1);
     taken.clear();
-    while server.places.open() > 0 {
-        tokio::task::yield_now().await;
-    }
+    until("they are gone", || server.places.open() == 0).await;
     let answer = talk(server.address, "GET /who HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
 }
@@ -121,9 +123,7 @@ async fn a_server_that_stops_finishes_what_was_begun() {
     let server = server(ServeSettings::default(), 9).await;
     let idle = TcpStream::connect(server.address).await.expect("connected");
     let asking = tokio::spawn(talk(server.address, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"));
-    while server.places.open() < 2 || !server.begun.load(SeqCst) {
-        tokio::task::yield_now().await;
-    }
+    until("both are there", || server.places.open() == 2 && server.begun.load(SeqCst)).await;
     server.stop.cancel();
     timeout(PATIENCE, server.task).await.expect("it ends").expect("no panic");
     assert!(asking.await.expect("no panic").starts_with("HTTP/1.1 200 OK"));

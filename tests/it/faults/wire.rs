@@ -1,17 +1,22 @@
-//! What happens on the wire itself: a reader that stops reading, and pages of other people.
+//! What happens on the wire itself: a reader that stops reading, pages of other people, a Redis that hangs.
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use super::{
-    bounded::{Bounded, DEMO, memory_kib},
+    bounded::{Bounded, DEMO, guest, memory_kib},
     raw::{Ended, Raw, masked},
     report::Report,
     scale,
 };
-use crate::harness::{app::TestApp, until, watch::Watcher};
+use crate::harness::{app::TestApp, redis_of_ones_own::OwnRedis, until, watch::Watcher};
 
 const CONSOLES: &str = "waitless_hub_watchers{kind=\"console\"}";
 
@@ -144,4 +149,130 @@ async fn pages_of_other_people() {
     .await;
     report.figure("refused", counts[0]);
     report.figure("let_in", counts[1]);
+}
+
+/// The next text frame, whatever it is.
+async fn said(watcher: &mut Raw) -> Value {
+    loop {
+        let (opcode, payload) = watcher.frame().await.expect("the connection is open");
+        if opcode == 1 {
+            return serde_json::from_slice(&payload).expect("JSON");
+        }
+    }
+}
+
+/// A process that stands still until this is dropped.
+struct Frozen(Pid);
+
+impl Frozen {
+    async fn redis(own: &OwnRedis) -> Self {
+        let mut redis = own.connect().await;
+        let info: String = redis::cmd("INFO").arg("server").query_async(&mut redis).await.expect("INFO");
+        let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).expect("its pid");
+        let pid = Pid::from_raw(pid.trim().parse().expect("a number"));
+        kill(pid, Signal::SIGSTOP).expect("it is ours");
+        Self(pid)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        kill(self.0, Signal::SIGCONT).expect("it is ours");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_hangs() {
+    /// What a busy machine may add to the bounds of the issue, which are 2, 4 and 5 s.
+    const NOISE: Duration = Duration::from_secs(1);
+    let mut report = Report::of("wire_redis_that_hangs");
+    let own = OwnRedis::start().await;
+    let url = own.url.clone();
+    let app = TestApp::start_with(|config| config.redis_url = url.into()).await;
+    let token = app.token("staff").await;
+    let ticket = join(&app, &token, "").await;
+    let id = ticket["id"].as_str().expect("an id");
+    // Here somebody watches, there nobody does, so that every room has to be entered.
+    let there = Bounded::beside(&app, |_| {}).await;
+    let board = format!("{DEMO}/board/live");
+    let mut watchers = Vec::new();
+    for path in [board.clone(), format!("{DEMO}/console/live"), format!("/v1/tickets/{id}/live")] {
+        let mut watcher = Raw::connect(app.addr, 1).await.expect("connected");
+        let answer = watcher.upgrade(&path, &format!("Authorization: Bearer {token}\r\n")).await.expect("an answer");
+        assert_eq!(answer.status, 101, "{path}");
+        assert_eq!(said(&mut watcher).await["live"], true);
+        watchers.push(watcher);
+    }
+
+    let frozen = Frozen::redis(&own).await;
+    let began = Instant::now();
+    let told = join_all(watchers.iter_mut().map(async |watcher| {
+        while said(watcher).await["live"] != false {}
+        began.elapsed()
+    }));
+    let client = guest(2);
+    let party = json!({ "line": "A", "adults": 2, "channel": "onsite" });
+    let asked = async {
+        let mut slowest = Duration::ZERO;
+        // Twice: also when it is known by now that Redis is away.
+        for _ in 0..2 {
+            let get = |path: String| client.get(there.url(&path));
+            let requests = [
+                get(format!("{DEMO}/board")),
+                get(DEMO.to_owned()),
+                get(format!("{DEMO}/menu")),
+                get(format!("/v1/tickets/{id}")),
+                get(format!("{DEMO}/queue")).bearer_auth(&token),
+                client.post(there.url(&format!("{DEMO}/tickets"))).json(&party),
+                client.post(there.url(&format!("{DEMO}/lines/A/call-next"))).bearer_auth(&token).json(&json!({})),
+            ];
+            let answers = requests.map(async |request| {
+                let asked_at = Instant::now();
+                let answer = request.send().await.expect("an answer");
+                assert_eq!(answer.status().as_u16(), 503, "{}", answer.url().path());
+                assert!(answer.headers().contains_key("retry-after"));
+                asked_at.elapsed()
+            });
+            let upgrade = async {
+                let asked_at = Instant::now();
+                let mut raw = Raw::connect(there.addr, 2).await.expect("connected");
+                assert_eq!(raw.upgrade(&board, "").await.expect("an answer").status, 503);
+                asked_at.elapsed()
+            };
+            let (answers, upgrade) = tokio::join!(join_all(answers), upgrade);
+            slowest = answers.into_iter().fold(slowest.max(upgrade), Duration::max);
+        }
+        slowest
+    };
+    let (told, slowest) = tokio::join!(told, asked);
+    let told = told.into_iter().max().expect("some");
+    assert!(told < Duration::from_secs(4) + NOISE, "live: false after {told:?}");
+    assert!(slowest < Duration::from_secs(2) + NOISE, "503 after {slowest:?}");
+
+    drop(frozen);
+    let healed = Instant::now();
+    let joined = until("joins work again", async || {
+        let answer = client.post(there.url(&format!("{DEMO}/tickets"))).json(&party).send().await.expect("an answer");
+        if answer.status().as_u16() == 201 { answer.json::<Value>().await.ok() } else { None }
+    })
+    .await;
+    let rev = joined["rev"].as_i64();
+    let right = join_all(watchers.iter_mut().enumerate().map(async |(index, watcher)| {
+        // A phone's own view does not change with who joins behind it: there a tick says that it is right.
+        let may_be_tick = index == 2;
+        loop {
+            let frame = said(watcher).await;
+            let is_newest = frame["rev"].is_i64() && frame["rev"].as_i64() >= rev;
+            if frame["live"] == true && (is_newest || (may_be_tick && frame["type"] == "tick")) {
+                return healed.elapsed();
+            }
+        }
+    }))
+    .await;
+    let right = right.into_iter().max().expect("some");
+    assert!(right < Duration::from_secs(5) + NOISE, "right after {right:?}");
+    report.figure("live_false_after_ms", told.as_millis() as u64);
+    report.figure("answered_503_within_ms", slowest.as_millis() as u64);
+    report.figure("right_after_ms", right.as_millis() as u64);
+    there.stop().await;
 }
