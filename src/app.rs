@@ -3,7 +3,7 @@
 //! Start-up does not wait for Redis or PostgreSQL: the server answers `/healthz` at once and `/readyz` when both have
 //! been seen and every restaurant is open. Later either may go away and come back.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -17,6 +17,7 @@ use crate::{
     hub::{Hub, HubSettings},
     metrics::Metrics,
     queue::{Live, Queue, QueueSettings},
+    serve::{self, Places, PlacesSettings, ServeSettings},
     service::{
         accounts::Accounts, demo, keys::Keys, line::Lines, live_source::LiveSource, passwords::Passwords,
         restaurants::Restaurants, revocations::Revocations, tokens::Tokens,
@@ -30,6 +31,40 @@ const RETRY_PAUSE: Duration = Duration::from_millis(250);
 /// After a drain, requests under way may take this long.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What bounds a server. Made from its settings; tests make some smaller.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Of rooms and watchers.
+    pub hub: HubSettings,
+    /// Of a client's patience with us, and ours with it.
+    pub serve: ServeSettings,
+    /// Of connections.
+    pub places: PlacesSettings,
+    /// For a request and its body.
+    pub request_max: Duration,
+    /// WebSockets of one customer.
+    pub sockets_of_customer_max: usize,
+}
+
+impl Bounds {
+    /// The bounds of docs/OPERATIONS.md, on this machine. The bound of all connections holds without limits, too:
+    /// without a file left nothing works.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let mut places = PlacesSettings::of_this_process(config.trusted_proxies.clone());
+        if !config.limits {
+            places.customer_max = usize::MAX;
+        }
+        Self {
+            hub: HubSettings { limits: config.limits, ..HubSettings::default() },
+            serve: ServeSettings::default(),
+            places,
+            request_max: api::REQUEST_MAX,
+            sockets_of_customer_max: api::SOCKETS_OF_CUSTOMER_MAX,
+        }
+    }
+}
+
 /// A running server.
 pub struct App {
     hub: Arc<Hub>,
@@ -38,7 +73,7 @@ pub struct App {
     stop: CancellationToken,
     background: Vec<JoinHandle<()>>,
     prepared: JoinHandle<anyhow::Result<()>>,
-    served: JoinHandle<std::io::Result<()>>,
+    served: JoinHandle<()>,
 }
 
 /// Serves until `stop` completes, then drains.
@@ -72,7 +107,16 @@ impl App {
     ///
     /// # Errors
     /// When a URL cannot be used.
-    pub async fn start(listener: TcpListener, mut config: Config) -> anyhow::Result<Self> {
+    pub async fn start(listener: TcpListener, config: Config) -> anyhow::Result<Self> {
+        let bounds = Bounds::of(&config);
+        Self::start_within(bounds, listener, config).await
+    }
+
+    /// Starts a server within these bounds.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_within(bounds: Bounds, listener: TcpListener, mut config: Config) -> anyhow::Result<Self> {
         let listen = listener.local_addr()?;
         if config.public_url.port() == Some(0) {
             // A test's port is known only now.
@@ -90,13 +134,13 @@ impl App {
         let queue = Queue::new(config.redis_url.expose(), &settings)?;
         let live = Live::start(config.redis_url.expose(), queue.clone())?;
         let source = Arc::new(LiveSource::new(queue.clone(), live));
-        let hub_settings = HubSettings { limits: config.limits, ..HubSettings::default() };
         let door_keys = keys.clone();
         let door_codes = Arc::new(move |restaurant, at| door_keys.door_code(restaurant, at));
-        let hub = Arc::new(Hub::new(source, hub_settings, config.public_url.clone(), door_codes));
+        let hub = Arc::new(Hub::new(source, bounds.hub, config.public_url.clone(), door_codes));
         let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
         let revocations = Revocations::new(queue.clone(), Arc::clone(&metrics));
         let readiness = Arc::new(Readiness::default());
+        let places = Places::new(bounds.places);
         let api = Api::new(Parts {
             config: Arc::clone(&config),
             listen,
@@ -116,26 +160,27 @@ impl App {
             revocations: revocations.clone(),
             metrics,
             readiness: Arc::clone(&readiness),
+            places: Arc::clone(&places),
+            request_max: bounds.request_max,
+            sockets_of_customer_max: bounds.sockets_of_customer_max,
         });
         let background =
             vec![tokio::spawn(timers::run(queue, stop.clone())), tokio::spawn(revocations.watch(stop.clone()))];
         let prepared = tokio::spawn(prepare(config.dev, db, restaurants, Arc::clone(&readiness)));
-        let service = api::router(api).into_make_service_with_connect_info::<SocketAddr>();
-        let served = tokio::spawn(
-            axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future(),
-        );
+        let served = tokio::spawn(serve::run(listener, api::router(api), bounds.serve, places, stop.clone()));
         tracing::info!(listen = %listen, url = %config.public_url, "serving");
         Ok(Self { hub, readiness, drain: config.drain, stop, background, prepared, served })
     }
 
     /// Stops as a rolling restart wants it: no longer ready, good-byes spread over the drain time, requests finished.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.readiness.draining();
         self.prepared.abort();
         self.hub.drain("restart", self.drain).await;
         self.stop.cancel();
-        if tokio::time::timeout(FINISH_TIMEOUT, self.served).await.is_err() {
+        if tokio::time::timeout(FINISH_TIMEOUT, &mut self.served).await.is_err() {
             tracing::warn!("requests were still under way when the server stopped");
+            self.served.abort();
         }
         for task in self.background {
             // A task that failed has logged why.
@@ -180,4 +225,64 @@ async fn prepare_once(dev: bool, db: &Db, restaurants: &Restaurants) -> anyhow::
     }
     restaurants.open_all().await?;
     Ok(Prepared::Ready)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The documented bounds are those of the code; a number stands before its name.
+    #[test]
+    fn bounds_are_documented() {
+        let document = include_str!("../docs/OPERATIONS.md");
+        let HubSettings {
+            connections_max,
+            room_connections_max,
+            rooms_max,
+            inbound_len_max,
+            inbound_gap,
+            inbound_burst,
+            unwritable_max,
+            linger,
+            snapshot_gap,
+            answer_max,
+            deliveries_len_max,
+            log_len_max,
+            resync_gap,
+            bye_max,
+            ..
+        } = HubSettings::default();
+        let ServeSettings { head_max, stall_max } = ServeSettings::default();
+        let customer_max = PlacesSettings::of_this_process(Vec::new()).customer_max;
+        let seconds = |duration: Duration| format!("{} s", duration.as_secs());
+        let millis = |duration: Duration| format!("{} ms", thousands(duration.as_millis() as usize));
+        for (name, bound) in [
+            ("connections_max", thousands(connections_max)),
+            ("room_connections_max", thousands(room_connections_max)),
+            ("rooms_max", thousands(rooms_max)),
+            ("inbound_len_max", format!("{} bytes", thousands(inbound_len_max))),
+            ("inbound_gap", millis(inbound_gap)),
+            ("inbound_burst", inbound_burst.to_string()),
+            ("unwritable_max", seconds(unwritable_max)),
+            ("linger", seconds(linger)),
+            ("snapshot_gap", millis(snapshot_gap)),
+            ("answer_max", millis(answer_max)),
+            ("deliveries_len_max", thousands(deliveries_len_max)),
+            ("log_len_max", thousands(log_len_max)),
+            ("resync_gap", seconds(resync_gap)),
+            ("bye_max", seconds(bye_max)),
+            ("head_max", seconds(head_max)),
+            ("stall_max", seconds(stall_max)),
+            ("request_max", seconds(api::REQUEST_MAX)),
+            ("customer_max", thousands(customer_max)),
+            ("sockets_of_customer_max", thousands(api::SOCKETS_OF_CUSTOMER_MAX)),
+        ] {
+            let documented = format!(" {bound} (`{name}`)");
+            assert!(document.contains(&documented), "docs/OPERATIONS.md does not say{documented}");
+        }
+    }
+
+    fn thousands(number: usize) -> String {
+        if number < 1_000 { number.to_string() } else { format!("{},{:03}", number / 1_000, number % 1_000) }
+    }
 }

@@ -15,6 +15,7 @@ pub mod listen;
 pub mod metrics;
 pub mod protocol;
 pub mod queue;
+pub mod serve;
 pub mod service;
 pub mod shutdown;
 pub mod telemetry;

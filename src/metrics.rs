@@ -43,6 +43,10 @@ metrics! {
     http_requests: IntCounterVec = "waitless_http_requests_total" ["route", "method", "status"];
     /// Time to answer a request, by path template.
     http_request_seconds: HistogramVec = "waitless_http_request_duration_seconds" ["route"];
+    /// Connections that are open, WebSockets included.
+    http_connections: IntGauge = "waitless_http_connections" [];
+    /// Connections closed at once because there were as many as may be.
+    http_connections_refused: IntCounter = "waitless_http_connections_refused_total" [];
     /// Requests being answered now.
     http_in_flight: IntGauge = "waitless_http_requests_in_flight" [];
     /// Requests refused, by problem code.

@@ -9,11 +9,12 @@
 use std::ops::RangeInclusive;
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::{FromRequest, Request},
     http::header,
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
 
 use super::problem::{Code, Problem};
@@ -21,6 +22,9 @@ use crate::domain::{LineId, Millis, rejection::FieldError};
 
 /// The most bytes of a body.
 pub const BODY_LEN_MAX: usize = 64 * 1_024;
+
+/// The most bytes of a body that is refused for its length.
+const DISCARDED_LEN_MAX: usize = 1_024 * 1_024;
 
 /// Largest time accepted, in milliseconds: the year 2286. Redis's scripts count exactly far beyond it.
 const MILLIS_MAX: i64 = 9_999_999_999_999;
@@ -40,18 +44,29 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
         let content_type = content_type.map(|value| value.to_str().unwrap_or_default().to_owned());
         let announced =
             request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|len: u64| len > BODY_LEN_MAX as u64) {
+        if announced.is_some_and(|len: u64| len > DISCARDED_LEN_MAX as u64) {
             return Err(Problem::new(Code::TooLarge));
         }
         Ok(Self { content_type, bytes: read(request.into_body()).await? })
     }
 }
 
+/// A body that is a little too long is read to its end, but not kept: its sender is then told why, where a connection
+/// that is closed on what is still being sent may be reset before anything is heard.
 async fn read(body: Body) -> Result<Bytes, Problem> {
-    to_bytes(body, BODY_LEN_MAX).await.map_err(|error| {
-        let too_large = std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("limit"));
-        Problem::new(if too_large { Code::TooLarge } else { Code::Malformed })
-    })
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut len) = (BytesMut::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::new(Code::Malformed))?;
+        len += chunk.len();
+        if len > DISCARDED_LEN_MAX {
+            break;
+        }
+        if len <= BODY_LEN_MAX {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    if len <= BODY_LEN_MAX { Ok(bytes.freeze()) } else { Err(Problem::new(Code::TooLarge)) }
 }
 
 impl RawBody {

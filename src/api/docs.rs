@@ -1,6 +1,7 @@
 //! The API's own documentation: `/openapi.json`, made from the code, and Swagger UI at `/docs`.
 
-use axum::{Json, Router, routing::get};
+use axum::{Router, http::header, routing::get};
+use bytes::Bytes;
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -48,5 +49,8 @@ impl Modify for Securities {
 /// Serves the document and the page that shows it.
 pub fn routes(document: utoipa::openapi::OpenApi) -> Router<Api> {
     let page = SwaggerUi::new("/docs").config(Config::from("/openapi.json"));
-    Router::new().route("/openapi.json", get(async move || Json(document))).merge(page)
+    // Encoded once: it is large, and anybody may ask for it as often as he likes.
+    let json = Bytes::from(document.to_json().expect("Invariant: the document has text keys"));
+    let json = async move || ([(header::CONTENT_TYPE, "application/json")], json.clone());
+    Router::new().route("/openapi.json", get(json)).merge(page)
 }

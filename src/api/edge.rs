@@ -22,8 +22,8 @@ use super::{
     session,
 };
 
-/// A request takes no longer than this; what is behind it (Redis, PostgreSQL) gives up earlier.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// A request takes no longer than this, its body included; what is behind it (Redis, PostgreSQL) gives up earlier.
+pub const REQUEST_MAX: Duration = Duration::from_secs(15);
 
 /// Pages, documentation included, load and run only what this server serves; nothing runs inline.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
@@ -63,7 +63,7 @@ pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Respo
     api.metrics.http_in_flight.inc();
     let _in_flight = InFlight(&api);
 
-    let answering = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).instrument(span.clone()).await;
+    let answering = tokio::time::timeout(api.request_max, next.run(request)).instrument(span.clone()).await;
     let response = answering.unwrap_or_else(|_| {
         let mut response = Response::new(axum::body::Body::empty());
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

@@ -92,7 +92,7 @@ pub async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
 #[utoipa::path(get, path = "/metrics", tag = "operator", operation_id = "metrics",
     responses((status = 200, description = "Figures", body = String, content_type = "text/plain")))]
 pub async fn metrics(State(api): State<Api>) -> Response {
-    api.note_hub_figures();
+    api.note_figures();
     (StatusCode::OK, [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], api.metrics.text()).into_response()
 }
 

@@ -1,22 +1,23 @@
 //! How often one address may do what can be abused: guess passwords and codes, make accounts and tickets.
 //!
-//! Token buckets in this process's memory. A shop's Wi-Fi is one address, so its limits are generous; guessing one
-//! person's password is limited by the e-mail address, too, from wherever it comes. `WAITLESS_LIMITS=off` ends all.
+//! Token buckets (`buckets`) in this process's memory. A shop's Wi-Fi is one address, so its limits are generous;
+//! guessing one person's password is limited by the e-mail address, too, from wherever it comes. `WAITLESS_LIMITS=off`
+//! ends all.
 
 use std::{
-    collections::HashMap,
     hash::{BuildHasher as _, RandomState},
-    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use dashmap::{DashMap, Entry};
 
 use super::{
+    buckets::{Buckets, Rate},
     client::ClientAddress,
     problem::{Code, Problem},
 };
+use crate::serve::customer;
 
 /// What is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,37 +37,33 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// How many at once, and how many a second in the long run.
-    fn rate(self) -> (f64, f64) {
-        match self {
-            Self::Join => (300.0, 10.0),
-            Self::Find => (60.0, 1.0),
-            Self::Door => (120.0, 2.0),
-            Self::SignIn => (60.0, 1.0),
-            Self::SignUp => (60.0, 0.5),
-            Self::Email => (30.0, 0.1),
-        }
+    /// All of them, in order.
+    const ALL: [Self; 6] = [Self::Join, Self::Find, Self::Door, Self::SignIn, Self::SignUp, Self::Email];
+
+    fn rate(self) -> Rate {
+        let (burst, per_s) = match self {
+            Self::Join => (300, 10.0),
+            Self::Find => (60, 1.0),
+            Self::Door => (120, 2.0),
+            Self::SignIn => (60, 1.0),
+            Self::SignUp => (60, 0.5),
+            Self::Email => (30, 0.1),
+        };
+        Rate { burst, every: Duration::from_secs_f64(1.0 / per_s) }
     }
 }
 
-/// Most buckets kept; when there are more, those that are full again are forgotten.
-const BUCKETS_LEN_MAX: usize = 50_000;
+/// Most WebSockets of one customer.
+pub const SOCKETS_OF_CUSTOMER_MAX: usize = 2_000;
 
-#[derive(Clone, Copy)]
-struct Bucket {
-    left: f64,
-    at: Instant,
-}
-
-/// Most WebSockets of one address.
-const CONNECTIONS_MAX: usize = 2_000;
-
-/// The buckets.
+/// The limits.
 pub struct Limits {
     enforced: bool,
+    sockets_max: usize,
     /// Keys are hashed with a key of this process: neither addresses nor e-mails are kept.
     hasher: RandomState,
-    buckets: Mutex<HashMap<(Limit, u64), Bucket>>,
+    /// For each limit its own, so that a flood of one does not make another forget.
+    buckets: [Mutex<Buckets>; Limit::ALL.len()],
     connections: Arc<DashMap<u64, usize>>,
 }
 
@@ -90,8 +87,9 @@ impl Drop for Connected {
 impl Limits {
     /// All buckets full.
     #[must_use]
-    pub fn new(enforced: bool) -> Self {
-        Self { enforced, hasher: RandomState::new(), buckets: Mutex::default(), connections: Arc::default() }
+    pub fn new(enforced: bool, sockets_max: usize) -> Self {
+        let buckets = Limit::ALL.map(|limit| Mutex::new(Buckets::new(limit.rate(), Instant::now())));
+        Self { enforced, sockets_max, hasher: RandomState::new(), buckets, connections: Arc::default() }
     }
 
     /// Counts one try of this address.
@@ -99,7 +97,7 @@ impl Limits {
     /// # Errors
     /// `too_many_requests`, and when the next may come.
     pub fn check(&self, limit: Limit, ClientAddress(address): ClientAddress) -> Result<(), Problem> {
-        self.take(limit, self.hasher.hash_one(network(address)), Instant::now())
+        self.take(limit, self.hasher.hash_one(customer(address)), Instant::now())
     }
 
     /// Counts one try at this person's password.
@@ -115,9 +113,9 @@ impl Limits {
     /// # Errors
     /// `too_many_requests`.
     pub fn connect(&self, ClientAddress(address): ClientAddress) -> Result<Connected, Problem> {
-        let key = self.hasher.hash_one(network(address));
+        let key = self.hasher.hash_one(customer(address));
         let mut count = self.connections.entry(key).or_insert(0);
-        if self.enforced && *count >= CONNECTIONS_MAX {
+        if self.enforced && *count >= self.sockets_max {
             return Err(Problem::new(Code::TooManyRequests).retry_after(5));
         }
         *count += 1;
@@ -129,47 +127,23 @@ impl Limits {
         if !self.enforced {
             return Ok(());
         }
-        let (burst, per_s) = limit.rate();
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= BUCKETS_LEN_MAX {
-            buckets.retain(|(limit, _), bucket| refilled(*bucket, *limit, now) < limit.rate().0);
-        }
-        let bucket = buckets.entry((limit, key)).or_insert(Bucket { left: burst, at: now });
-        *bucket = Bucket { left: refilled(*bucket, limit, now), at: now };
-        if bucket.left < 1.0 {
-            let wait_s = ((1.0 - bucket.left) / per_s).ceil();
-            return Err(Problem::new(Code::TooManyRequests).retry_after(wait_s as u32));
-        }
-        bucket.left -= 1.0;
-        Ok(())
-    }
-}
-
-fn refilled(bucket: Bucket, limit: Limit, now: Instant) -> f64 {
-    let (burst, per_s) = limit.rate();
-    (bucket.left + now.saturating_duration_since(bucket.at).as_secs_f64() * per_s).min(burst)
-}
-
-/// What one customer is given: an IPv4 address, or an IPv6 network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+        let mut buckets = self.buckets[limit as usize].lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.take(key, now).map_err(|wait| {
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+            Problem::new(Code::TooManyRequests).retry_after(seconds)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn a_bucket_empties_and_fills() {
-        let limits = Limits::new(true);
+        let limits = Limits::new(true, 1);
         let start = Instant::now();
-        let (burst, _) = Limit::Find.rate();
-        for _ in 0..burst as u32 {
+        for _ in 0..Limit::Find.rate().burst {
             assert_eq!(limits.take(Limit::Find, 1, start), Ok(()));
         }
         let refused = limits.take(Limit::Find, 1, start).expect_err("empty");
@@ -182,10 +156,9 @@ mod tests {
 
     #[test]
     fn connections_are_counted_while_they_last() {
-        let limits = Limits::new(true);
+        let limits = Limits::new(true, 3);
         let here = ClientAddress("203.0.113.5".parse().expect("an address"));
-        let mut connected: Vec<Connected> =
-            (0..CONNECTIONS_MAX).map(|_| limits.connect(here).expect("below the limit")).collect();
+        let mut connected: Vec<Connected> = (0..3).map(|_| limits.connect(here).expect("below the limit")).collect();
         assert!(limits.connect(here).is_err());
         assert!(limits.connect(ClientAddress("203.0.113.6".parse().expect("an address"))).is_ok());
         connected.pop();
@@ -196,17 +169,31 @@ mod tests {
 
     #[test]
     fn off_is_off() {
-        let limits = Limits::new(false);
+        let limits = Limits::new(false, 1);
         for _ in 0..10_000 {
             assert_eq!(limits.take(Limit::SignUp, 1, Instant::now()), Ok(()));
         }
     }
 
     #[test]
-    fn an_ipv6_customer_is_one() {
-        let network = |text: &str| network(text.parse().expect("an address"));
-        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
-        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
-        assert_ne!(network("10.0.0.1"), network("10.0.0.2"));
+    fn a_flood_of_joins_does_not_make_guessed_passwords_forgotten() {
+        let limits = Limits::new(true, 1);
+        let start = Instant::now();
+        while limits.take(Limit::Email, 1, start).is_ok() {}
+        for key in 0..200_000 {
+            let _ = limits.take(Limit::Join, key, start);
+        }
+        assert!(limits.take(Limit::Email, 1, start).is_err(), "its own bucket still is empty");
+        for (limit, buckets) in Limit::ALL.iter().zip(&limits.buckets) {
+            let len = buckets.lock().expect("not poisoned").len();
+            assert!(len <= super::super::buckets::LEN_MAX, "{limit:?}: {len}");
+        }
+    }
+
+    #[test]
+    fn each_limit_has_its_buckets() {
+        for (index, limit) in Limit::ALL.into_iter().enumerate() {
+            assert_eq!(limit as usize, index, "{limit:?}");
+        }
     }
 }

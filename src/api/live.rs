@@ -3,7 +3,7 @@
 //! Invariant: a connection that says nothing holds about 4 KiB. axum's own buffers are 128 KiB, hence [`configured`].
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::{self, error::ProtocolError::ResetWithoutClosingHandshake};
 
 use crate::{
     hub::{Gone, Inbound, Socket, Text, Watcher},
@@ -17,8 +17,9 @@ const READ_BUFFER_LEN: usize = 1_024;
 /// refuses what is above its own limit.
 const MESSAGE_LEN_MAX: usize = 4 * 1_024;
 
-/// After a close frame, so much more is read for the client's own.
-const LEFTOVERS_MAX: usize = 16;
+/// After a close frame, so much more is read for the client's own, within the hub's patience: a slow reader may have sent
+/// a lot before it hears that it is slow.
+const LEFTOVERS_MAX: usize = 4_096;
 
 /// The upgrade with our subprotocol and limits.
 pub fn configured(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
@@ -30,9 +31,9 @@ pub fn configured(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
         .max_frame_size(MESSAGE_LEN_MAX)
 }
 
-/// Talks with a client until either ends it.
-pub async fn run(socket: WebSocket, watcher: Watcher) {
-    watcher.run(Connection(socket)).await;
+/// Talks with a client until either ends it, or `dismissed` says why it must end.
+pub async fn run(socket: WebSocket, watcher: Watcher, dismissed: impl Future<Output = CloseCode>) {
+    watcher.run(Connection(socket), dismissed).await;
 }
 
 struct Connection(WebSocket);
@@ -52,6 +53,7 @@ impl Socket for Connection {
             Some(Err(error)) => match error.into_inner().downcast::<tungstenite::Error>().as_deref() {
                 Ok(tungstenite::Error::Capacity(_)) => Inbound::TooLarge,
                 Ok(tungstenite::Error::Utf8(_)) => Inbound::Invalid,
+                Ok(tungstenite::Error::Protocol(error)) if *error != ResetWithoutClosingHandshake => Inbound::Malformed,
                 Ok(_) | Err(_) => Inbound::Closed,
             },
         }
@@ -96,7 +98,7 @@ mod tests {
 
     async fn live(State(hub): State<Hub>, upgrade: WebSocketUpgrade) -> Response {
         let watcher = hub.watch(RESTAURANT, Watch::Board { door: false }).await.expect("a place");
-        configured(upgrade).on_upgrade(|socket| run(socket, watcher))
+        configured(upgrade).on_upgrade(|socket| run(socket, watcher, std::future::pending()))
     }
 
     /// What a client gets that sends this: the text of the first frame, then what follows it.

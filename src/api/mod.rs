@@ -7,6 +7,7 @@
 
 mod auth;
 mod body;
+mod buckets;
 mod client;
 mod commands;
 mod docs;
@@ -27,9 +28,11 @@ mod state;
 mod stock;
 mod tickets;
 
-use std::{net::SocketAddr, ops::Deref, sync::Arc};
+use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use axum::http::HeaderValue;
+pub use edge::REQUEST_MAX;
+pub use limits::SOCKETS_OF_CUSTOMER_MAX;
 pub use router::{document, router};
 
 use crate::{
@@ -38,6 +41,7 @@ use crate::{
     hub::Hub,
     metrics::Metrics,
     queue::Queue,
+    serve::Places,
     service::{accounts::Accounts, line::Lines, restaurants::Restaurants, revocations::Revocations, tokens::Tokens},
 };
 
@@ -65,6 +69,12 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Whether requests should come.
     pub readiness: Arc<health::Readiness>,
+    /// The connections of this process.
+    pub places: Arc<Places>,
+    /// A request takes no longer than this.
+    pub request_max: Duration,
+    /// WebSockets of one customer.
+    pub sockets_of_customer_max: usize,
 }
 
 /// What handlers share. Cheap to clone.
@@ -100,7 +110,7 @@ impl Api {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Shared {
-            limits: limits::Limits::new(parts.config.limits),
+            limits: limits::Limits::new(parts.config.limits, parts.sockets_of_customer_max),
             pages: pages::Pages::new(),
             content_security_policy: edge::content_security_policy(&parts.config.public_url),
             origins: session::allowed_origins(&parts.config, parts.listen),
@@ -114,10 +124,12 @@ impl Api {
         self.config.link(&format!("/t/{}", ticket.as_str()))
     }
 
-    /// Takes over the hub's figures before they are shown.
-    fn note_hub_figures(&self) {
+    /// Takes over what is counted elsewhere, before it is shown.
+    fn note_figures(&self) {
         let stats = self.hub.stats();
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.metrics.http_connections.set(gauge(self.places.open()));
+        raise(&self.metrics.http_connections_refused, self.places.refused());
         self.metrics.hub_rooms.set(gauge(stats.rooms));
         for (kind, watchers) in [("board", stats.boards), ("ticket", stats.phones), ("console", stats.consoles)] {
             self.metrics.hub_watchers.with_label_values(&[kind]).set(gauge(watchers));

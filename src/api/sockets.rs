@@ -24,6 +24,7 @@ use crate::{
     db::sessions::SessionId,
     domain::RestaurantId,
     hub::{Watch, WatchError},
+    protocol::CloseCode,
 };
 
 /// Between two looks at whether a console's session was revoked.
@@ -94,21 +95,18 @@ async fn connect(
     let watcher = api.lines.watch(restaurant, watch).await?;
     let api = api.clone();
     Ok(live::configured(upgrade).on_upgrade(async move |socket| {
-        tokio::select! {
-            () = live::run(socket, watcher) => {}
-            // The connection is cut; who comes back is told 401.
-            () = revoked(&api, session) => {}
-        }
+        live::run(socket, watcher, revoked(&api, session)).await;
         drop(connected);
     }))
 }
 
 /// Completes when the session is revoked, and never without one.
-async fn revoked(api: &Api, session: Option<SessionId>) {
+async fn revoked(api: &Api, session: Option<SessionId>) -> CloseCode {
     let Some(session) = session else { return std::future::pending().await };
     while !api.revocations.contains(session) {
         tokio::time::sleep(SESSION_CHECK).await;
     }
+    CloseCode::Unauthenticated
 }
 
 impl From<WatchError> for Problem {

@@ -1,11 +1,19 @@
 //! Every second: does the source stand where our rooms stand? Its agreement keeps them live; a difference shows an
 //! event that was lost on the way.
+//!
+//! Invariant: a group of restaurants that gets no answer takes nothing from the others: each is asked for by itself, and
+//! no round lasts longer than the time between two.
 
-use std::sync::{Arc, PoisonError, Weak};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, Weak},
+};
 
+use futures_util::future::join_all;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::{Room, registry::Inner};
+use crate::domain::Stamp;
 
 /// Compares until the hub is gone.
 pub(super) async fn run(hub: Weak<Inner>) {
@@ -25,12 +33,16 @@ async fn compare(hub: &Inner) {
         let stamp = room.state().replica().stamp();
         (stamp, room)
     };
-    let asked: Vec<_> = hub.open_rooms().into_iter().map(stands).collect();
-    if asked.is_empty() {
-        return;
+    let mut groups: BTreeMap<u16, Vec<(Stamp, Arc<Room>)>> = BTreeMap::new();
+    for room in hub.open_rooms() {
+        groups.entry(hub.source.group(room.id)).or_default().push(stands(room));
     }
+    join_all(groups.into_values().map(|asked| compare_group(hub, asked))).await;
+}
+
+async fn compare_group(hub: &Inner, asked: Vec<(Stamp, Arc<Room>)>) {
     let answer = hub.source.stamps(asked.iter().map(|(_, room)| room.id).collect());
-    let Ok(Ok(stamps)) = timeout(hub.settings.source_timeout, answer).await else {
+    let Ok(Ok(stamps)) = timeout(hub.settings.check_every, answer).await else {
         // No word: the rooms notice by themselves.
         tracing::debug!("the source does not say where its restaurants stand");
         return;

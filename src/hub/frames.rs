@@ -1,6 +1,6 @@
 //! Encoded frames that many watchers share: encoded once for a change, whoever asks first.
 //!
-//! Invariant: no more than one frame of a kind is kept, and deltas only to the present version.
+//! Invariant: no more than one frame of a kind is kept, and a few deltas, only to the present version.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -61,6 +61,9 @@ impl Shared {
     }
 }
 
+/// Most deltas kept. Consoles are at the same version unless they are slow; those that differ more are encoded again.
+const DELTAS_LEN_MAX: usize = 16;
+
 /// The latest deltas. `None`: the whole queue is needed from there.
 #[derive(Default)]
 pub(super) struct Deltas(Mutex<Option<(Key, FromVersions)>>);
@@ -80,7 +83,30 @@ impl Deltas {
             return text.clone();
         }
         let text = encode();
+        if deltas.len() == DELTAS_LEN_MAX {
+            deltas.remove(0);
+        }
         deltas.push((since, text.clone()));
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_deltas_are_kept_than_may_be_and_none_to_an_old_version() {
+        let deltas = Deltas::default();
+        let key = |version| Key { version, live: true, door: None };
+        let kept = || deltas.0.lock().expect("not poisoned").as_ref().map_or(0, |(_, deltas)| deltas.len());
+        for since in 0..1_000 {
+            let made = deltas.get(since, key(1_000), || Some(Text::encode(&since)));
+            assert_eq!(made, Some(Text::encode(&since)));
+            assert!(kept() <= DELTAS_LEN_MAX);
+        }
+        assert_eq!(deltas.get(999, key(1_000), || panic!("it is kept")), Some(Text::encode(&999)));
+        deltas.get(1_000, key(1_001), || None);
+        assert_eq!(kept(), 1);
     }
 }

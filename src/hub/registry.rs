@@ -87,10 +87,16 @@ impl Hub {
     /// The room of a restaurant, entered if it has none. Works during a drain: requests are finished.
     ///
     /// # Errors
-    /// When the source does not know the restaurant or does not answer, and while its state is being restored.
+    /// When the source does not know the restaurant or does not answer in time, and while its state is being restored.
     pub async fn room(&self, restaurant: RestaurantId) -> Result<Arc<Room>, SourceError> {
+        // A room that is being entered goes on being entered: who asks again may find it.
+        let asked = timeout(self.inner.settings.answer_max, self.settled_room(restaurant));
+        asked.await.unwrap_or(Err(SourceError::Unavailable))
+    }
+
+    async fn settled_room(&self, restaurant: RestaurantId) -> Result<Arc<Room>, SourceError> {
         loop {
-            let mut phase = self.inner.phase_of(restaurant);
+            let mut phase = self.inner.phase_of(restaurant).ok_or(SourceError::Unavailable)?;
             let settled = phase.wait_for(|phase| !matches!(phase, Phase::Entering | Phase::Leaving)).await;
             match settled.map(|phase| phase.clone()) {
                 Ok(Phase::Open(room)) if room.state().restoring() => return Err(SourceError::Restoring),
@@ -124,7 +130,7 @@ impl Hub {
     }
 
     /// Says good-bye to all watchers, spread over this time, and lets no more in. Returns when all are gone, or when
-    /// the time and the longest send are over.
+    /// the time is over and who has not taken his good-bye has had his chance.
     pub async fn drain(&self, reason: &str, spread: Duration) {
         let drain = Drain { reason: reason.to_owned(), since: Instant::now(), spread };
         if self.inner.drain.set(drain).is_ok() {
@@ -143,7 +149,7 @@ impl Hub {
                 departed.await;
             }
         };
-        drop(timeout(spread + self.inner.settings.unwritable_max, emptied).await);
+        drop(timeout(spread + self.inner.settings.bye_max, emptied).await);
     }
 
     /// What there is, and what was sent.
@@ -154,8 +160,13 @@ impl Hub {
 }
 
 impl Inner {
-    /// Where the restaurant's room is; a new one is being entered if there was none.
-    fn phase_of(self: &Arc<Self>, restaurant: RestaurantId) -> watch::Receiver<Phase> {
+    /// Where the restaurant's room is; a new one is being entered if there was none. `None`: there are too many.
+    fn phase_of(self: &Arc<Self>, restaurant: RestaurantId) -> Option<watch::Receiver<Phase>> {
+        // Counted before the entry is locked, so that some more may be entered at the same time.
+        let full = self.settings.limits && self.rooms.len() >= self.settings.rooms_max;
+        if full && !self.rooms.contains_key(&restaurant) {
+            return None;
+        }
         // The entry stays locked, so a room that is found open and touched here cannot be left at the same time.
         let slot = self.rooms.entry(restaurant).or_insert_with(|| {
             let slot = Arc::new(Slot { phase: watch::Sender::new(Phase::Entering) });
@@ -165,7 +176,7 @@ impl Inner {
         if let Phase::Open(room) = &*slot.phase.borrow() {
             room.touch();
         }
-        slot.phase.subscribe()
+        Some(slot.phase.subscribe())
     }
 
     /// Lets a room go if it still is unused; from then on who asks for it waits for its successor.

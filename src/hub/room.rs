@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::{
     sync::Notify,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{
@@ -86,7 +86,7 @@ impl Room {
     }
 
     /// Waits until the room has every change that this server was acknowledged ([`super::Hub::wrote`]) or that the
-    /// source was found to have; at most as long as the source may take. Who reads then, reads what he wrote.
+    /// source was found to have; at most for [`super::HubSettings::answer_max`]. Who reads then, reads what he wrote.
     pub async fn settled(&self) {
         let settled = async {
             loop {
@@ -100,7 +100,7 @@ impl Room {
                 applied.await;
             }
         };
-        drop(timeout(self.hub.settings.source_timeout, settled).await);
+        drop(timeout(self.hub.settings.answer_max, settled).await);
     }
 
     /// The `board` frame; with the door code for staff and paired devices only.
@@ -120,10 +120,18 @@ impl Room {
     /// The `ticket` frame, also of a ticket that ended. `None`: no such ticket, or no longer.
     ///
     /// # Errors
-    /// When it is not shown here and the source does not answer.
+    /// When it is not shown here and the source does not answer in time.
     pub async fn ticket(&self, id: &TicketId) -> Result<Option<TicketFrame>, SourceError> {
         self.touch();
-        self.settled().await;
+        let asked_at = Instant::now();
+        // What is shown can be answered even if it is not the newest; for the source some time is left.
+        drop(timeout(self.hub.settings.answer_max / 4, self.settled()).await);
+        timeout_at(asked_at + self.hub.settings.answer_max, self.find_ticket(id))
+            .await
+            .unwrap_or(Err(SourceError::Unavailable))
+    }
+
+    async fn find_ticket(&self, id: &TicketId) -> Result<Option<TicketFrame>, SourceError> {
         if let Some(frame) = self.shown_ticket(id) {
             return Ok(Some(frame));
         }
@@ -141,6 +149,7 @@ impl Room {
         self.read(|replica, heading| replica.ticket(id).map(|ticket| ticket_frame(replica, ticket, heading)))
     }
 
+    /// At most a moment: who asks is answered from what the source knows otherwise.
     async fn await_ticket(&self, id: &TicketId) {
         let shown = async {
             loop {
@@ -153,7 +162,7 @@ impl Room {
                 applied.await;
             }
         };
-        drop(timeout(self.hub.settings.check_every, shown).await);
+        drop(timeout(self.hub.settings.answer_max / 4, shown).await);
     }
 
     /// A ticket as the source knows it.
@@ -161,7 +170,7 @@ impl Room {
         if id.restaurant() != self.id {
             return Ok(None);
         }
-        let asked = timeout(self.hub.settings.source_timeout, self.hub.source.ticket(id.clone()));
+        let asked = timeout(self.hub.settings.answer_max, self.hub.source.ticket(id.clone()));
         asked.await.unwrap_or(Err(SourceError::Unavailable))
     }
 }

@@ -5,14 +5,20 @@ use std::time::Duration;
 /// Settings of a hub.
 #[derive(Clone, Debug)]
 pub struct HubSettings {
-    /// Whether `connections_max` and `room_connections_max` are enforced.
+    /// Whether `connections_max`, `room_connections_max` and `rooms_max` are enforced.
     pub limits: bool,
     /// Watchers of this server. Below the 20,000 open files that a process can usually have.
     pub connections_max: usize,
     /// Watchers of one restaurant.
     pub room_connections_max: usize,
+    /// Restaurants that are followed.
+    pub rooms_max: usize,
     /// Bytes of a client's frame.
     pub inbound_len_max: usize,
+    /// A client's frames are taken one after so long, in the long run; what it sends faster waits in its own socket.
+    pub inbound_gap: Duration,
+    /// So many of them may come at once.
+    pub inbound_burst: u32,
     /// A watcher that cannot take a frame for so long is closed.
     pub unwritable_max: Duration,
     /// How long a room is kept after its last use.
@@ -27,6 +33,8 @@ pub struct HubSettings {
     pub snapshot_gap: Duration,
     /// The source may take so long to answer.
     pub source_timeout: Duration,
+    /// Who asks for a room or a ticket is answered within this, if only that it cannot be said now.
+    pub answer_max: Duration,
     /// Changes that wait for the room's keeper; what does not fit is lost, and read again.
     pub deliveries_len_max: usize,
     /// Changes that a room remembers, for deltas. A console that is further behind gets the whole queue.
@@ -45,6 +53,10 @@ pub struct HubSettings {
     pub tick_far: Duration,
     /// Between two whole frames that a client asks for.
     pub resync_gap: Duration,
+    /// How long a client may take to hear why its connection ends.
+    pub close_max: Duration,
+    /// Who does not take his good-bye within this does not hold up the end of the server.
+    pub bye_max: Duration,
     /// The longest `retry_ms` of a good-bye.
     pub retry_max: Duration,
 }
@@ -55,7 +67,10 @@ impl Default for HubSettings {
             limits: true,
             connections_max: 18_000,
             room_connections_max: 12_000,
+            rooms_max: 10_000,
             inbound_len_max: 1_024,
+            inbound_gap: Duration::from_millis(20),
+            inbound_burst: 100,
             unwritable_max: Duration::from_secs(10),
             linger: Duration::from_secs(30),
             check_every: Duration::from_secs(1),
@@ -63,6 +78,7 @@ impl Default for HubSettings {
             silence_max: Duration::from_secs(3),
             snapshot_gap: Duration::from_millis(200),
             source_timeout: Duration::from_secs(3),
+            answer_max: Duration::from_millis(1_200),
             deliveries_len_max: 1_024,
             log_len_max: 256,
             quiet: Duration::from_millis(50),
@@ -72,6 +88,8 @@ impl Default for HubSettings {
             tick_near: Duration::from_secs(4),
             tick_far: Duration::from_secs(20),
             resync_gap: Duration::from_secs(1),
+            close_max: Duration::from_secs(1),
+            bye_max: Duration::from_secs(2),
             retry_max: Duration::from_secs(3),
         }
     }

@@ -22,6 +22,8 @@ pub enum Inbound {
     TooLarge,
     /// Text that is not UTF-8.
     Invalid,
+    /// What is no frame at all.
+    Malformed,
     /// Ping or pong; the connection answers by itself.
     Control,
     /// The connection ends.

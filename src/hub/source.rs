@@ -44,8 +44,11 @@ pub trait Source: Send + Sync + 'static {
     /// Reads the whole live state.
     fn snapshot(&self, restaurant: RestaurantId) -> Answer<'_, Result<Snapshot, SourceError>>;
 
-    /// Reads where these restaurants stand, in one round trip per partition, for anti-entropy. Also the proof that the
-    /// source is alive. `None`: not loaded.
+    /// Which restaurants are answered for together: one group in one round trip, whatever becomes of the others.
+    fn group(&self, restaurant: RestaurantId) -> u16;
+
+    /// Reads where these restaurants of one group stand, for anti-entropy. Also the proof that the source is alive.
+    /// `None`: not loaded.
     fn stamps(&self, restaurants: Vec<RestaurantId>) -> Answer<'_, Result<Vec<Option<Stamp>>, SourceError>>;
 
     /// Reads one ticket, for those that the replica has forgotten. `None`: not known, or no longer.

@@ -52,6 +52,8 @@ impl Bye {
 pub enum CloseCode {
     /// Do not: there is nothing more to say of this ticket.
     Normal,
+    /// Do not: what came is no WebSocket frame.
+    Protocol,
     /// Do not: a binary frame.
     Unsupported,
     /// Do not: text that is not UTF-8 or not JSON.
@@ -64,6 +66,8 @@ pub enum CloseCode {
     Overload,
     /// Come back: frames could not be delivered for 10 s.
     TooSlow,
+    /// Do not: the session was ended; sign in again.
+    Unauthenticated,
     /// Do not: there is no such restaurant or ticket any more.
     NotFound,
 }
@@ -74,12 +78,14 @@ impl CloseCode {
     pub fn code(self) -> u16 {
         match self {
             Self::Normal => 1000,
+            Self::Protocol => 1002,
             Self::Unsupported => 1003,
             Self::Invalid => 1007,
             Self::TooLarge => 1009,
             Self::Restart => 1012,
             Self::Overload => 1013,
             Self::TooSlow => 4408,
+            Self::Unauthenticated => 4401,
             Self::NotFound => 4404,
         }
     }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::{
     domain::{Rejection, RestaurantId, Stamp, Ticket, TicketId, replica::Snapshot},
     hub::source::{Answer, Delivery, Source, SourceError},
-    queue::{Heard, Live, Queue, QueueError},
+    queue::{Heard, Live, Queue, QueueError, keys::Partition},
 };
 
 /// Redis, as rooms see it.
@@ -58,6 +58,10 @@ impl Source for LiveSource {
                 Err(_) => Err(SourceError::Unavailable),
             }
         })
+    }
+
+    fn group(&self, restaurant: RestaurantId) -> u16 {
+        Partition::of(restaurant).index()
     }
 
     fn stamps(&self, restaurants: Vec<RestaurantId>) -> Answer<'_, Result<Vec<Option<Stamp>>, SourceError>> {

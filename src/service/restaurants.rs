@@ -35,6 +35,12 @@ const UNKNOWN_FRESH: Duration = Duration::from_secs(5);
 /// Most entries of each cache.
 const CACHE_LEN_MAX: usize = 10_000;
 
+/// Redis may take this long to say whose slug it is. With what is done then, an answer takes no longer than 2 s.
+const SLUG_WAIT: Duration = Duration::from_millis(250);
+
+/// Restaurants opened at once because somebody asked for them: made-up ids must not fill memory with attempts.
+const OPENING_LEN_MAX: usize = 100;
+
 /// A request waits this long for live state to be opened.
 const OPENING_WAIT: Duration = Duration::from_millis(800);
 
@@ -113,10 +119,13 @@ impl Restaurants {
         if let Some(id) = self.shared.slugs.get(slug) {
             return Ok(id);
         }
-        let id = match self.shared.queue.restaurant_of_slug(slug).await {
-            Ok(Some(id)) => id,
-            // Never opened, or Redis was emptied, or is away: PostgreSQL knows, too.
-            Ok(None) | Err(_) => db::restaurants::by_slug(&self.shared.db, slug).await?.ok_or(LineError::NotFound)?,
+        let asked = tokio::time::timeout(SLUG_WAIT, self.shared.queue.restaurant_of_slug(slug)).await;
+        let id = match (asked, self.shared.slugs.stale(slug)) {
+            (Ok(Ok(Some(id))), _) => id,
+            // Redis is away: what was true a moment ago will do, and the next ones need not wait for that.
+            (Ok(Err(_)) | Err(_), Some(id)) => id,
+            // Never opened, or Redis was emptied: PostgreSQL knows, too.
+            (_, _) => db::restaurants::by_slug(&self.shared.db, slug).await?.ok_or(LineError::NotFound)?,
         };
         self.shared.slugs.put(slug.to_owned(), id);
         Ok(id)
@@ -155,7 +164,7 @@ impl Restaurants {
         if self.shared.unknown.get(&id).is_some() {
             return Opened::Unknown;
         }
-        let mut result = self.opening_of(id);
+        let Some(mut result) = self.opening_of(id) else { return Opened::Failed };
         let opened = tokio::time::timeout(OPENING_WAIT, result.wait_for(Option::is_some)).await;
         match opened {
             Ok(Ok(opened)) => opened.unwrap_or(Opened::Failed),
@@ -171,10 +180,14 @@ impl Restaurants {
         }
     }
 
-    fn opening_of(&self, id: RestaurantId) -> watch::Receiver<Option<Opened>> {
+    /// The opening that is under way, or a new one; `None`: there are too many.
+    fn opening_of(&self, id: RestaurantId) -> Option<watch::Receiver<Option<Opened>>> {
         let mut opening = self.shared.opening.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(result) = opening.get(&id) {
-            return result.clone();
+            return Some(result.clone());
+        }
+        if opening.len() >= OPENING_LEN_MAX {
+            return None;
         }
         let (tell, result) = watch::channel(None);
         opening.insert(id, result.clone());
@@ -185,7 +198,7 @@ impl Restaurants {
             // Nobody may be waiting.
             let _ = tell.send(Some(opened));
         });
-        result
+        Some(result)
     }
 
     /// Opens every restaurant whose live state is missing, and answers how many there are.
@@ -312,6 +325,15 @@ impl<K: Eq + Hash, V: Copy> Cache<K, V> {
         entries.get(key).filter(|(_, at)| at.elapsed() < self.fresh).map(|(value, _)| *value)
     }
 
+    /// Also what is no longer fresh, while it is remembered.
+    fn stale<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(key).map(|(value, _)| *value)
+    }
+
     fn put(&self, key: K, value: V) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= CACHE_LEN_MAX {
@@ -350,6 +372,6 @@ mod tests {
         assert!(cache.entries.lock().expect("not poisoned").len() <= CACHE_LEN_MAX);
         let stale = Cache::new(Duration::ZERO);
         stale.put("a".to_owned(), 1);
-        assert_eq!(stale.get("a"), None);
+        assert_eq!((stale.get("a"), stale.stale("a")), (None, Some(1)));
     }
 }

@@ -28,15 +28,19 @@ use crate::{
     protocol::CloseCode,
 };
 
-/// The truth of one restaurant, with switches for what can go wrong on the way.
+/// The truth of one restaurant, whatever it is called, with switches for what can go wrong on the way.
 #[derive(Default)]
 pub(crate) struct FakeSource {
     truth: Mutex<Option<Truth>>,
-    sink: Mutex<Option<mpsc::Sender<Delivery>>>,
+    sinks: Mutex<HashMap<RestaurantId, mpsc::Sender<Delivery>>>,
     /// Events are published but do not arrive.
     pub(crate) deaf: AtomicBool,
-    /// Nothing is answered.
+    /// Nothing is answered but that it cannot be.
     pub(crate) silent: AtomicBool,
+    /// Nothing is answered at all.
+    pub(crate) frozen: AtomicBool,
+    /// This group is not answered for.
+    pub(crate) frozen_group: Mutex<Option<u16>>,
     /// The live state is being put back.
     pub(crate) restoring: AtomicBool,
     /// The restaurant does not exist.
@@ -96,19 +100,19 @@ impl FakeSource {
     }
 
     pub(crate) fn deliver(&self, delivery: Delivery) {
-        if let Some(sink) = &*self.sink.lock().expect("lock") {
+        for sink in self.sinks.lock().expect("lock").values() {
             // What a full sink loses is lost.
-            let _ = sink.try_send(delivery);
+            let _ = sink.try_send(delivery.clone());
         }
     }
 
-    /// Ends the subscription on the source's side.
+    /// Ends all subscriptions on the source's side.
     pub(crate) fn hang_up(&self) {
-        *self.sink.lock().expect("lock") = None;
+        self.sinks.lock().expect("lock").clear();
     }
 
     pub(crate) fn subscribed(&self) -> bool {
-        self.sink.lock().expect("lock").is_some()
+        !self.sinks.lock().expect("lock").is_empty()
     }
 
     pub(crate) fn stamp(&self) -> Stamp {
@@ -117,6 +121,13 @@ impl FakeSource {
 
     pub(crate) fn read<R>(&self, look: impl FnOnce(&Replica) -> R) -> R {
         look(&self.truth.lock().expect("lock").as_ref().expect("a truth").replica)
+    }
+
+    /// Returns when it is not frozen.
+    async fn thawed(&self) {
+        while self.frozen.load(SeqCst) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     fn answer(&self) -> Result<(), SourceError> {
@@ -147,29 +158,31 @@ impl FakeSource {
 }
 
 impl Source for FakeSource {
-    fn subscribe(&self, _: RestaurantId, sink: mpsc::Sender<Delivery>) -> Answer<'_, Result<(), SourceError>> {
+    fn subscribe(&self, restaurant: RestaurantId, sink: mpsc::Sender<Delivery>) -> Answer<'_, Result<(), SourceError>> {
         Box::pin(async move {
+            self.thawed().await;
             if self.silent.load(SeqCst) {
                 return Err(SourceError::Unavailable);
             }
             self.subscriptions.fetch_add(1, SeqCst);
-            *self.sink.lock().expect("lock") = Some(sink);
+            self.sinks.lock().expect("lock").insert(restaurant, sink);
             Ok(())
         })
     }
 
-    fn unsubscribe(&self, _: RestaurantId) -> Answer<'_, ()> {
+    fn unsubscribe(&self, restaurant: RestaurantId) -> Answer<'_, ()> {
         Box::pin(async move {
             // The end of a subscription takes its time; a successor must not suffer from it.
             tokio::time::sleep(Duration::from_millis(10)).await;
             self.unsubscriptions.fetch_add(1, SeqCst);
-            self.hang_up();
+            self.sinks.lock().expect("lock").remove(&restaurant);
         })
     }
 
     fn snapshot(&self, _: RestaurantId) -> Answer<'_, Result<Snapshot, SourceError>> {
         Box::pin(async move {
             self.snapshots.fetch_add(1, SeqCst);
+            self.thawed().await;
             let snapshot = self.answer().map(|()| self.snapshot_now());
             if self.gated.load(SeqCst) {
                 self.gate.notified().await;
@@ -178,8 +191,17 @@ impl Source for FakeSource {
         })
     }
 
+    fn group(&self, restaurant: RestaurantId) -> u16 {
+        (restaurant.0 % 96) as u16
+    }
+
     fn stamps(&self, restaurants: Vec<RestaurantId>) -> Answer<'_, Result<Vec<Option<Stamp>>, SourceError>> {
         Box::pin(async move {
+            self.thawed().await;
+            let group = restaurants.first().map(|restaurant| self.group(*restaurant));
+            if group == *self.frozen_group.lock().expect("lock") {
+                std::future::pending::<()>().await;
+            }
             match self.answer() {
                 Err(SourceError::Restoring) => Ok(vec![None; restaurants.len()]),
                 Err(error) => Err(error),
@@ -190,6 +212,7 @@ impl Source for FakeSource {
 
     fn ticket(&self, ticket: TicketId) -> Answer<'_, Result<Option<Ticket>, SourceError>> {
         Box::pin(async move {
+            self.thawed().await;
             self.answer()?;
             let truth = self.truth.lock().expect("lock");
             let truth = truth.as_ref().expect("a truth");
@@ -210,6 +233,8 @@ pub(crate) struct Client {
     inbound: mpsc::UnboundedSender<Inbound>,
     outbound: mpsc::Receiver<Sent>,
     closed: Arc<OnceLock<CloseCode>>,
+    sent: AtomicUsize,
+    taken: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -223,6 +248,7 @@ struct ServerEnd {
     inbound: mpsc::UnboundedReceiver<Inbound>,
     outbound: mpsc::Sender<Sent>,
     closed: Arc<OnceLock<CloseCode>>,
+    taken: Arc<AtomicUsize>,
 }
 
 impl Socket for ServerEnd {
@@ -231,7 +257,9 @@ impl Socket for ServerEnd {
     }
 
     async fn receive(&mut self) -> Inbound {
-        self.inbound.recv().await.unwrap_or(Inbound::Closed)
+        let inbound = self.inbound.recv().await.unwrap_or(Inbound::Closed);
+        self.taken.fetch_add(1, SeqCst);
+        inbound
     }
 
     async fn close(&mut self, code: CloseCode) {
@@ -257,12 +285,34 @@ impl Client {
     }
 
     pub(crate) async fn try_open(hub: &Hub, watch: Watch, unread_len_max: usize) -> Result<Self, WatchError> {
+        Self::try_open_until(hub, watch, unread_len_max, std::future::pending()).await
+    }
+
+    /// A client whose connection must end when that is said.
+    pub(crate) async fn try_open_until(
+        hub: &Hub,
+        watch: Watch,
+        unread_len_max: usize,
+        dismissed: impl Future<Output = CloseCode> + Send + 'static,
+    ) -> Result<Self, WatchError> {
         let watcher = hub.watch(testing::RESTAURANT, watch).await?;
         let (inbound, inbound_end) = mpsc::unbounded_channel();
         let (outbound_end, outbound) = mpsc::channel(unread_len_max);
-        let closed = Arc::default();
-        let end = ServerEnd { inbound: inbound_end, outbound: outbound_end, closed: Arc::clone(&closed) };
-        Ok(Self { inbound, outbound, closed, task: tokio::spawn(watcher.run(end)) })
+        let (closed, taken) = (Arc::default(), Arc::default());
+        let end = ServerEnd {
+            inbound: inbound_end,
+            outbound: outbound_end,
+            closed: Arc::clone(&closed),
+            taken: Arc::clone(&taken),
+        };
+        Ok(Self {
+            inbound,
+            outbound,
+            closed,
+            sent: AtomicUsize::new(0),
+            taken,
+            task: tokio::spawn(watcher.run(end, dismissed)),
+        })
     }
 
     /// The next frame, whatever it is.
@@ -312,7 +362,13 @@ impl Client {
         panic!("no end")
     }
 
+    /// What was sent and the server has not taken yet.
+    pub(crate) fn untaken_len(&self) -> usize {
+        self.sent.load(SeqCst) - self.taken.load(SeqCst)
+    }
+
     pub(crate) fn send(&self, inbound: Inbound) {
+        self.sent.fetch_add(1, SeqCst);
         let _ = self.inbound.send(inbound);
     }
 

@@ -3,11 +3,11 @@
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
 use super::{
-    super::{HubSettings, SourceError, Watch, source::Delivery},
+    super::{HubSettings, Source as _, SourceError, Watch, WatchError, source::Delivery},
     fake::{Client, FakeSource, hub, ms, pass, settle},
 };
 use crate::domain::{
-    Stamp,
+    RestaurantId, Stamp,
     testing::{self, RESTAURANT, snapshot, ticket},
 };
 
@@ -283,4 +283,77 @@ async fn who_reads_after_writing_reads_what_was_written() {
     hub.wrote(RESTAURANT, event.stamp());
     room.settled().await;
     assert_eq!(room.read(|replica, _| replica.stamp()), event.stamp());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_a_source_that_hangs_is_answered_in_time() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    source.frozen.store(true, SeqCst);
+    for watch in [None, Some(BOARD), Some(Watch::Ticket(ticket(1).id))] {
+        let since = tokio::time::Instant::now();
+        match watch {
+            None => assert_eq!(hub.room(RESTAURANT).await.err(), Some(SourceError::Unavailable)),
+            Some(watch) => assert_eq!(hub.watch(RESTAURANT, watch).await.err(), Some(WatchError::Unavailable)),
+        }
+        assert!(since.elapsed() < ms(1_500), "{:?}", since.elapsed());
+    }
+    source.frozen.store(false, SeqCst);
+    pass(ms(1_000)).await;
+    let room = hub.room(RESTAURANT).await.expect("entered");
+    source.frozen.store(true, SeqCst);
+    // A room that is open, a ticket that it does not know, and a command whose event does not arrive.
+    hub.wrote(RESTAURANT, Stamp { epoch: 1, rev: 99 });
+    let since = tokio::time::Instant::now();
+    assert_eq!(room.ticket(&ticket(1).id).await.err(), Some(SourceError::Unavailable));
+    assert!(since.elapsed() < ms(1_500), "{:?}", since.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hangs_is_noticed_and_so_is_its_return() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let mut board = Client::open(&hub, BOARD).await;
+    board.news().await;
+    pass(ms(5_500)).await;
+    board.frames_now();
+    source.frozen.store(true, SeqCst);
+    source.deaf.store(true, SeqCst);
+    pass(ms(3_000)).await;
+    assert_eq!(board.frames_now().last().map(|frame| frame["live"].clone()), Some(false.into()));
+    source.happen("ticket.joined", vec![ticket(1)]);
+    pass(ms(10_000)).await;
+    source.frozen.store(false, SeqCst);
+    pass(ms(2_500)).await;
+    let last = board.frames_now().pop().expect("frames");
+    assert_eq!((&last["type"], &last["rev"], &last["live"]), (&"board".into(), &11.into(), &true.into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_is_not_answered_for_takes_nothing_from_the_others() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let other = RestaurantId(RESTAURANT.0 + 1);
+    let (here, there) = (hub.room(RESTAURANT).await.expect("entered"), hub.room(other).await.expect("entered"));
+    *source.frozen_group.lock().expect("lock") = Some(source.group(other));
+    for _ in 0..100 {
+        pass(ms(100)).await;
+        assert!(here.live());
+    }
+    assert!(!there.live());
+    *source.frozen_group.lock().expect("lock") = None;
+    pass(ms(2_100)).await;
+    assert!(here.live() && there.live());
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_no_more_rooms_than_may_be() {
+    let source = FakeSource::new();
+    let limited = hub(&source, HubSettings { rooms_max: 2, ..HubSettings::default() });
+    let id = |n| RestaurantId(RESTAURANT.0 + n);
+    for (n, expected) in [(0, None), (1, None), (2, Some(SourceError::Unavailable)), (1, None)] {
+        assert_eq!(limited.room(id(n)).await.err(), expected, "{n}");
+    }
+    let unlimited = hub(&source, HubSettings { rooms_max: 0, limits: false, ..HubSettings::default() });
+    assert!(unlimited.room(id(0)).await.is_ok());
 }

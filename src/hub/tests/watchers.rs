@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::{
-    super::{HubSettings, Inbound, SourceError, Watch, WatchError},
+    super::{HubSettings, Inbound, SourceError, Watch, WatchError, source::Delivery},
     fake::{Client, FakeSource, hub, ms, pass, settle},
 };
 use crate::{
     domain::{
-        Ticket, TicketState,
-        testing::{RESTAURANT, ticket},
+        Stamp, Ticket, TicketState,
+        testing::{RESTAURANT, snapshot, ticket},
         ticket::Ended,
     },
     protocol::CloseCode,
@@ -80,6 +80,7 @@ async fn what_a_client_may_not_send_ends_the_connection() {
         (Inbound::TooLarge, CloseCode::TooLarge),
         (Inbound::Binary, CloseCode::Unsupported),
         (Inbound::Invalid, CloseCode::Invalid),
+        (Inbound::Malformed, CloseCode::Protocol),
         (Inbound::Text("{".into()), CloseCode::Invalid),
     ] {
         let mut client = Client::open(&hub, BOARD).await;
@@ -271,13 +272,89 @@ async fn a_drain_says_good_bye_to_all_over_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_does_not_read_does_not_hold_up_a_drain() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let _deaf = Client::open_slow(&hub, BOARD, 1).await;
+    let mut board = Client::open(&hub, BOARD).await;
+    board.news().await;
+    // The deaf one is stuck in a frame already.
+    pass(ms(4_100)).await;
+    let since = tokio::time::Instant::now();
+    hub.drain("drain", ms(1_000)).await;
+    assert_eq!(since.elapsed(), ms(3_000));
+    assert_eq!(board.closed().await, Some(CloseCode::Restart));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_dismissed_hears_why_also_when_he_reads_nothing() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    for unread_len_max in [1_000, 1] {
+        let (dismiss, dismissed) = tokio::sync::oneshot::channel();
+        let dismissed = async move { dismissed.await.expect("it is said") };
+        let console = Client::try_open_until(&hub, Watch::Console, unread_len_max, dismissed).await.expect("a place");
+        pass(ms(4_100)).await;
+        dismiss.send(CloseCode::Unauthenticated).expect("it is open");
+        let since = tokio::time::Instant::now();
+        assert_eq!(console.given_up().await, Some(CloseCode::Unauthenticated));
+        assert!(since.elapsed() <= ms(1_000), "{:?}", since.elapsed());
+        assert_eq!(hub.stats().consoles, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_frames_is_taken_slowly_and_disturbs_nobody() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let mut flooder = Client::open(&hub, BOARD).await;
+    let mut other = Client::open(&hub, BOARD).await;
+    flooder.news().await;
+    other.news().await;
+    for _ in 0..1_000 {
+        flooder.send(Inbound::Control);
+    }
+    settle().await;
+    let taken = || 1_000 - flooder.untaken_len();
+    assert!((100..=102).contains(&taken()), "{} at once", taken());
+    pass(ms(2_000)).await;
+    assert!((195..=205).contains(&taken()), "{} after two seconds", taken());
+    source.happen("ticket.joined", vec![ticket(1)]);
+    settle().await;
+    assert_eq!((flooder.frames_now().len(), other.frames_now().len()), (1, 1), "both are told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_whose_ticket_is_asked_for_hears_that_the_source_is_silent() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    source.happen("ticket.joined", vec![ticket(1)]);
+    let mut phone = Client::open(&hub, phone(1)).await;
+    phone.news().await;
+    // The room reads a state without the ticket; from then on nothing is answered.
+    source.gated.store(true, SeqCst);
+    let mut restored = snapshot();
+    restored.stamp = Stamp { epoch: 2, rev: 1 };
+    source.reset(restored);
+    source.deliver(Delivery::Resumed);
+    pass(ms(300)).await;
+    source.frozen.store(true, SeqCst);
+    source.gate.notify_one();
+    settle().await;
+    assert_eq!(hub.room(RESTAURANT).await.expect("there").read(|replica, _| replica.stamp().epoch), 2);
+    pass(ms(4_000)).await;
+    let told = phone.frames_now();
+    assert!(told.iter().any(|frame| frame["live"] == false), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restaurant_that_is_gone_ends_its_watchers() {
     let source = FakeSource::new();
     let hub = hub(&source, HubSettings::default());
     let mut board = Client::open(&hub, BOARD).await;
     board.news().await;
     source.unknown.store(true, SeqCst);
-    source.deliver(super::super::source::Delivery::Resumed);
+    source.deliver(Delivery::Resumed);
     assert_eq!(board.closed().await, Some(CloseCode::NotFound));
     assert_eq!(hub.room(RESTAURANT).await.err(), Some(SourceError::NotFound));
     assert_eq!((hub.stats().boards, hub.stats().rooms), (0, 0));

@@ -22,9 +22,6 @@ use board::BoardView;
 use console::ConsoleView;
 use phone::PhoneView;
 
-/// How long a client may take to hear why its connection ends.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// What is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Watch {
@@ -135,18 +132,29 @@ impl Watcher {
             room.hub.counters.dismiss(kind);
             return Err(WatchError::RoomFull);
         }
+        // From here on a drain waits for this place, so it must not have begun.
+        let draining = room.hub.drain.get().is_some();
         let bell = ticket.as_ref().map_or_else(|| room.bells.screens(), |ticket| room.bells.join(ticket));
-        Ok(Self { place: Place { room, kind, bell, ticket }, view })
+        let place = Place { room, kind, bell, ticket };
+        if draining { Err(WatchError::Draining) } else { Ok(Self { place, view }) }
     }
 
-    /// Talks with the client until either ends it.
-    pub async fn run(self, mut socket: impl Socket) {
+    /// Talks with the client until either ends it, or `dismissed` says why it must end.
+    pub async fn run(self, mut socket: impl Socket, dismissed: impl Future<Output = CloseCode>) {
         let Self { place, view } = self;
         let bell = Arc::clone(&place.bell);
-        let conversation = Conversation { place, view, resync_at: None, resynced_at: None, leave_at: None, told: None };
-        if let Some(code) = conversation.hold(&mut socket, bell).await {
+        let close_max = place.room.hub.settings.close_max;
+        let heard_at = Instant::now();
+        let conversation =
+            Conversation { place, view, heard_at, resync_at: None, resynced_at: None, leave_at: None, told: None };
+        // A frame that is being sent is given up: after it only the end follows.
+        let end = tokio::select! {
+            end = conversation.hold(&mut socket, bell) => end,
+            code = dismissed => Some(code),
+        };
+        if let Some(code) = end {
             // A client that does not take it is gone.
-            let _ = timeout(CLOSE_TIMEOUT, socket.close(code)).await;
+            let _ = timeout(close_max, socket.close(code)).await;
         }
     }
 }
@@ -154,6 +162,8 @@ impl Watcher {
 struct Conversation {
     place: Place,
     view: View,
+    /// The client's frames so far, each `inbound_gap` after the one before, end here.
+    heard_at: Instant,
     /// When the client gets the whole state that it asked for.
     resync_at: Option<Instant>,
     resynced_at: Option<Instant>,
@@ -180,12 +190,17 @@ impl Conversation {
             let rung = bell.notified();
             tokio::pin!(rung);
             rung.as_mut().enable();
-            let wake_at = match self.speak(socket).await {
+            let mut wake_at = match self.speak(socket, rung.as_mut()).await {
                 Ok(wake_at) => wake_at,
                 Err(end) => return end,
             };
+            let listen_at = self.listen_at();
+            let listens = listen_at <= Instant::now();
+            if !listens {
+                wake_at = wake_at.min(listen_at);
+            }
             tokio::select! {
-                inbound = socket.receive() => if let Err(end) = self.listen(inbound) { return end },
+                inbound = socket.receive(), if listens => if let Err(end) = self.listen(inbound) { return end },
                 () = rung => {}
                 () = sleep_until(wake_at) => {}
             }
@@ -193,7 +208,7 @@ impl Conversation {
     }
 
     /// Says what there is to say, and when there may be more.
-    async fn speak(&mut self, socket: &mut impl Socket) -> Result<Instant, End> {
+    async fn speak(&mut self, socket: &mut impl Socket, rung: impl Future<Output = ()>) -> Result<Instant, End> {
         let now = Instant::now();
         if let Some(code) = self.place.room.ended.get() {
             return Err(Some(*code));
@@ -204,10 +219,17 @@ impl Conversation {
             (self.resync_at, self.resynced_at) = (None, Some(now));
         }
         let mut look = self.look(resync, now);
-        if look.missing {
-            look = self.ask_source(now).await;
-        }
         let live = self.place.room.live();
+        if look.missing && self.told.is_none_or(|told| told.live == live) {
+            look = tokio::select! {
+                look = self.ask_source(now) => look,
+                // What rang may be that the source is silent.
+                () = rung => return Ok(Instant::now()),
+            };
+        } else if look.missing {
+            // First that the room is no longer live, or is again.
+            look.again_at = Some(now);
+        }
         let every = self.every();
         if let Some((kind, text)) = look.frame {
             self.send(socket, kind, text, live, every).await?;
@@ -259,7 +281,8 @@ impl Conversation {
         every: Duration,
     ) -> Result<(), End> {
         let hub = &self.place.room.hub;
-        match timeout(hub.settings.unwritable_max, socket.send(text)).await {
+        let patience = if hub.drain.get().is_some() { hub.settings.bye_max } else { hub.settings.unwritable_max };
+        match timeout(patience, socket.send(text)).await {
             Err(_) => Err(Some(CloseCode::TooSlow)),
             Ok(Err(_)) => Err(None),
             Ok(Ok(())) => {
@@ -287,8 +310,16 @@ impl Conversation {
         Err(Some(CloseCode::Restart))
     }
 
+    /// When the next frame of the client may be taken. A flood is read no faster than this, and so costs its sender
+    /// the room in its own socket; pings, too, whose answers would else be piled up for a client that reads nothing.
+    fn listen_at(&self) -> Instant {
+        let settings = &self.place.room.hub.settings;
+        self.heard_at.checked_sub(settings.inbound_gap * settings.inbound_burst).unwrap_or_else(Instant::now)
+    }
+
     fn listen(&mut self, inbound: Inbound) -> Result<(), End> {
         let settings = &self.place.room.hub.settings;
+        self.heard_at = self.heard_at.max(Instant::now()) + settings.inbound_gap;
         match inbound {
             Inbound::Text(text) if text.len() > settings.inbound_len_max => Err(Some(CloseCode::TooLarge)),
             Inbound::Text(text) => match asked(&text) {
@@ -304,6 +335,7 @@ impl Conversation {
             Inbound::Binary => Err(Some(CloseCode::Unsupported)),
             Inbound::TooLarge => Err(Some(CloseCode::TooLarge)),
             Inbound::Invalid => Err(Some(CloseCode::Invalid)),
+            Inbound::Malformed => Err(Some(CloseCode::Protocol)),
             Inbound::Control => Ok(()),
             Inbound::Closed => Err(None),
         }

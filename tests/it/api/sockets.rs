@@ -79,9 +79,13 @@ async fn a_console_ends_with_its_session() {
     let staff = shop.with_token(&token);
     staff.send(staff.request("POST", "/v1/auth/sign-out")).await.did();
     let end = tokio::time::timeout(std::time::Duration::from_secs(5), async {
-        while !matches!(console.next().await, Heard::Closed(_)) {}
+        loop {
+            if let Heard::Closed(code) = console.next().await {
+                return code;
+            }
+        }
     });
-    end.await.expect("it is cut within five seconds");
+    assert_eq!(end.await.expect("it is closed within five seconds"), Some(4401), "and not to come back");
     until("nobody is counted any more", async || {
         let metrics = String::from_utf8(shop.anon().get("/metrics").await.bytes).expect("text");
         metrics.contains("waitless_hub_watchers{kind=\"console\"} 0").then_some(())

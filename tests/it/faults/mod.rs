@@ -1,7 +1,13 @@
 //! Everything that can go wrong on one box, forced; what came of it is judged by a checker that shares no code with
 //! the server. Small here; `make faults` runs the same at full size (`WAITLESS_TEST_SCALE`).
 
+mod bounded;
+mod floods;
+mod freshness;
+mod malformed;
+mod raw;
 pub mod report;
+mod wire;
 
 /// How much larger than in `make test` a case is to be.
 pub fn scale() -> usize {

@@ -1,0 +1,148 @@
+//! The accept loop: every connection from its first byte to its last, whatever the client does or leaves undone.
+//!
+//! It knows nothing of what is served. HTTP/1.1 with upgrades; a proxy before us speaks HTTP/2 to browsers.
+//!
+//! Invariants: no connection lasts for ever without a request that is being answered or a WebSocket that was let in;
+//! more connections than the process has files for are never open; no error of `accept` ends the loop or spins it.
+
+mod places;
+mod stream;
+
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use places::{Place, Refused};
+pub use places::{Places, PlacesSettings, customer};
+use stream::Guarded;
+
+/// After an error that is not of one connection (no files, no memory) the loop rests: soon again, but without spinning.
+const REST: Duration = Duration::from_millis(100);
+
+/// Most bytes of a request's head. Above: 431.
+const HEAD_LEN_MAX: usize = 32 * 1_024;
+
+/// Most bytes of each connection's buffers; a head has to fit.
+const BUFFER_LEN_MAX: usize = 2 * HEAD_LEN_MAX;
+
+/// How long clients may take. The defaults are those of docs/OPERATIONS.md; tests shorten them.
+#[derive(Clone, Debug)]
+pub struct ServeSettings {
+    /// For the head of a request; also how long an idle connection is kept.
+    pub head_max: Duration,
+    /// Without taking a single byte of what is being sent.
+    pub stall_max: Duration,
+}
+
+impl Default for ServeSettings {
+    fn default() -> Self {
+        Self { head_max: Duration::from_secs(30), stall_max: Duration::from_secs(30) }
+    }
+}
+
+/// Serves until `stop`, then finishes what was begun. Dropping the future cuts every connection that is not upgraded.
+pub async fn run(
+    listener: TcpListener,
+    router: Router,
+    settings: ServeSettings,
+    places: Arc<Places>,
+    stop: CancellationToken,
+) {
+    let mut connections = JoinSet::new();
+    let mut troubled = false;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // Those that ended are let go of, here.
+            Some(_) = connections.join_next() => continue,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                troubled = false;
+                match places.take(peer.ip()) {
+                    Ok(place) => {
+                        connections.spawn(serve(stream, peer, place, router.clone(), settings.clone(), stop.clone()));
+                    }
+                    // Closed at once: who waited unaccepted would wait without a word, and a proxy would not try
+                    // another server.
+                    Err(Refused) => drop(stream),
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut troubled, true) {
+                    tracing::error!(%error, "connections cannot be accepted");
+                }
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// The client went before it was accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    router: Router,
+    settings: ServeSettings,
+    stop: CancellationToken,
+) {
+    // A frame is small and whole: it must not wait for the acknowledgement of the one before.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection is gone already");
+        return;
+    }
+    let service = router.map_request(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.head_max)
+        .max_header_size(HEAD_LEN_MAX)
+        .max_buf_size(BUFFER_LEN_MAX)
+        .serve_connection(
+            TokioIo::new(Guarded::new(stream, place, settings.stall_max)),
+            TowerToHyperService::new(service),
+        )
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests;
