@@ -9,5 +9,6 @@ mod faults;
 mod harness;
 mod lua;
 mod model;
+mod replay;
 mod tidy;
 mod ws;

@@ -1,7 +1,18 @@
 //! Everything that can go wrong on one box, forced; what came of it is judged by a checker that shares no code with
 //! the server. Small here; `make faults` runs the same at full size (`WAITLESS_TEST_SCALE`).
 
+mod checker;
+mod crowd;
+mod hints_lost;
+mod postgres_away;
+mod redis_full;
+mod redis_killed;
+mod redis_stalls;
 pub mod report;
+mod screens;
+mod server_killed;
+mod stage;
+mod supervisor;
 
 /// How much larger than in `make test` a case is to be.
 pub fn scale() -> usize {
