@@ -1,6 +1,9 @@
 //! Clients that use a running WaitLess as people do. They share no code with the server.
 
+mod report;
 mod walk;
+
+use std::path::PathBuf;
 
 use clap::Parser;
 
@@ -13,11 +16,22 @@ enum Command {
         #[arg(default_value = "http://127.0.0.1:8080")]
         url: String,
     },
+    /// Prints what the cases of a run found, and merges it into one file; fails if any case did
+    Report {
+        /// Folder of the cases' reports, one `*.json` each
+        folder: PathBuf,
+        /// The merged file
+        out: PathBuf,
+        /// Cases that must be there
+        #[arg(long, value_delimiter = ',')]
+        expect: Vec<String>,
+    },
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Walk { url } => walk::run(url.trim_end_matches('/')).await,
+        Command::Report { folder, out, expect } => report::run(&folder, &out, &expect),
     }
 }

@@ -3,7 +3,7 @@
 use redis::Value;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Queue, QueueError, connect, keys::Partition, script::Script};
+use super::{Queue, QueueError, keys::Partition, script::Script};
 use crate::domain::{
     Actor, Channel, Command, Done, Edit, Join, Millis, NewState, Rejection, RestaurantId, Stamp, Ticket,
     event::PaceRecord,
@@ -157,8 +157,7 @@ impl Queue {
         for (_, value) in arguments.0 {
             invocation.arg(value);
         }
-        let mut redis = self.redis.clone();
-        match connect::in_time(invocation.invoke_async(&mut redis)).await {
+        match self.redis.call(async |redis| invocation.invoke_async(redis).await).await {
             Ok(Value::Array(reply)) => Ok(reply),
             Ok(other) => Err(QueueError::Protocol(format!("{name} answered {other:?}"))),
             Err(error) => Err(explained(script, error)),

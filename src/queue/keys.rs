@@ -133,6 +133,12 @@ impl Keys {
         self.one(restaurant, NAMES[CHANNEL])
     }
 
+    /// A server's own channel, on which it hears whether its subscriptions work.
+    #[must_use]
+    pub fn probe(&self, server: u64) -> String {
+        format!("{}:probe:{server:016x}", self.namespace)
+    }
+
     /// Epoch and revs of a partition: all that anti-entropy reads.
     #[must_use]
     pub fn revs(&self, partition: Partition) -> String {

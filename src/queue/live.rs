@@ -1,18 +1,19 @@
-//! What scripts publish: one connection of its own, one sharded channel per watched restaurant.
+//! What scripts publish, for who wants to hear it: one sharded channel per watched restaurant.
 //!
 //! A hint, never the truth: after every interruption each subscriber is told to read again, and gaps in rev show
-//! whatever else was lost.
+//! whatever else was lost. Nothing is queued here: what is heard is handed on as it comes in, to sinks that do not
+//! wait.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use redis::{Client, ProtocolVersion, PushInfo, PushKind, Value, aio::MultiplexedConnection};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Queue, QueueError, call::unpack, connect::CONNECT_TIMEOUT};
+use super::{Queue, QueueError, link};
 use crate::domain::{Event, RestaurantId};
 
 /// What is delivered to a subscriber.
@@ -24,28 +25,18 @@ pub enum Heard {
     Resumed,
 }
 
-/// Between attempts to connect.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
-
-/// The answer to a subscription may take this long.
-const CONFIRM_TIMEOUT: Duration = Duration::from_millis(1_000);
-
 /// Takes what is heard, without waiting.
 pub type Sink = Arc<dyn Fn(Heard) + Send + Sync>;
 
-type Sinks = Arc<Mutex<HashMap<String, Sink>>>;
-
-enum Ask {
-    Subscribe(String, oneshot::Sender<()>),
-    Unsubscribe(String),
-}
+/// The answer to a subscription may take this long.
+pub(super) const CONFIRM_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// The subscriber of this server. Cheap to clone.
 #[derive(Clone)]
 pub struct Live {
     queue: Queue,
-    sinks: Sinks,
-    asks: mpsc::UnboundedSender<Ask>,
+    wanted: Arc<Wanted>,
+    _stop: Arc<DropGuard>,
 }
 
 impl Live {
@@ -54,13 +45,11 @@ impl Live {
     /// # Errors
     /// When the URL is not one of Redis.
     pub fn start(url: &str, queue: Queue) -> Result<Self, QueueError> {
-        let client = Client::open(url)?;
-        let settings = client.get_connection_info().redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(client.get_connection_info().clone().set_redis_settings(settings))?;
-        let sinks = Sinks::default();
-        let (asks, asked) = mpsc::unbounded_channel();
-        tokio::spawn(Link { client, sinks: Arc::clone(&sinks) }.run(asked));
-        Ok(Self { queue, sinks, asks })
+        let wanted = Arc::<Wanted>::default();
+        let stop = CancellationToken::new();
+        let running = link::run(link::client(url)?, queue.clone(), Arc::clone(&wanted));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(running));
+        Ok(Self { queue, wanted, _stop: Arc::new(stop.drop_guard()) })
     }
 
     /// Delivers a restaurant's events to `sink` from now on; resolves when Redis has confirmed.
@@ -68,123 +57,126 @@ impl Live {
     /// # Errors
     /// When Redis does not confirm in time; the subscription goes on being tried.
     pub async fn subscribe(&self, restaurant: RestaurantId, sink: Sink) -> Result<(), QueueError> {
-        let channel = self.queue.keys().channel(restaurant);
-        lock(&self.sinks).insert(channel.clone(), sink);
         let (confirm, confirmed) = oneshot::channel();
-        let gone = || QueueError::Unavailable("the subscriber has stopped".to_owned());
-        self.asks.send(Ask::Subscribe(channel, confirm)).map_err(|_| gone())?;
+        self.wanted.add(self.queue.keys().channel(restaurant), Subscription { sink, confirm: Some(confirm) });
         match tokio::time::timeout(CONFIRM_TIMEOUT, confirmed).await {
-            Ok(confirmed) => confirmed.map_err(|_| gone()),
-            Err(_) => Err(QueueError::Unavailable("no confirmation of a subscription".to_owned())),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(QueueError::Unavailable("no confirmation of a subscription".to_owned())),
         }
     }
 
     /// Ends the delivery of a restaurant's events.
     pub fn unsubscribe(&self, restaurant: RestaurantId) {
-        let channel = self.queue.keys().channel(restaurant);
-        lock(&self.sinks).remove(&channel);
-        // A subscriber that has stopped delivers nothing anyway.
-        let _ = self.asks.send(Ask::Unsubscribe(channel));
+        self.wanted.remove(&self.queue.keys().channel(restaurant));
     }
 }
 
-fn lock(sinks: &Sinks) -> std::sync::MutexGuard<'_, HashMap<String, Sink>> {
-    sinks.lock().unwrap_or_else(PoisonError::into_inner)
+/// What is wanted from the link, which looks whenever `changed` says so.
+#[derive(Default)]
+pub(super) struct Wanted {
+    state: Mutex<WantedState>,
+    pub(super) changed: Notify,
 }
 
-struct Link {
-    client: Client,
-    sinks: Sinks,
+#[derive(Default)]
+struct WantedState {
+    subscriptions: HashMap<String, Subscription>,
+    /// Channels that the link may have subscribed to or not, against what is wanted.
+    unsettled: HashSet<String>,
 }
 
-impl Link {
-    async fn run(self, mut asked: mpsc::UnboundedReceiver<Ask>) {
-        let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
-        while !asked.is_closed() {
-            let (pushed, mut pushes) = mpsc::unbounded_channel();
-            if let Some(mut connection) = self.connect(pushed).await
-                && self.resume(&mut connection).await.is_ok()
-            {
-                for confirm in waiting.drain(..) {
-                    let _ = confirm.send(());
-                }
-                self.serve(connection, &mut pushes, &mut asked).await;
-            }
-            tracing::debug!("the live link is down");
-            tokio::time::sleep(RECONNECT_PAUSE).await;
-            // Who asks while the link is down is confirmed by the resumption of all channels.
-            while let Ok(ask) = asked.try_recv() {
-                if let Ask::Subscribe(_, confirm) = ask {
-                    waiting.push(confirm);
-                }
-            }
+struct Subscription {
+    sink: Sink,
+    /// Who waits for the first confirmation.
+    confirm: Option<oneshot::Sender<()>>,
+}
+
+impl Wanted {
+    fn add(&self, channel: String, subscription: Subscription) {
+        let mut state = self.state();
+        state.unsettled.insert(channel.clone());
+        state.subscriptions.insert(channel, subscription);
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn remove(&self, channel: &str) {
+        let mut state = self.state();
+        if state.subscriptions.remove(channel).is_some() {
+            state.unsettled.insert(channel.to_owned());
         }
+        drop(state);
+        self.changed.notify_one();
     }
 
-    async fn connect(&self, pushed: mpsc::UnboundedSender<PushInfo>) -> Option<MultiplexedConnection> {
-        let config = redis::AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(CONFIRM_TIMEOUT))
-            .set_push_sender(pushed);
-        self.client.get_multiplexed_async_connection_with_config(&config).await.ok()
+    /// A new connection has no subscriptions yet.
+    pub(super) fn unsettle_all(&self) {
+        let mut state = self.state();
+        state.unsettled = state.subscriptions.keys().cloned().collect();
     }
 
-    /// Subscribes to every channel again, one command each, and tells all subscribers to read.
-    async fn resume(&self, connection: &mut MultiplexedConnection) -> Result<(), redis::RedisError> {
-        let sinks: Vec<_> = lock(&self.sinks).iter().map(|(channel, sink)| (channel.clone(), sink.clone())).collect();
-        for (channel, sink) in sinks {
-            redis::cmd("SSUBSCRIBE").arg(&channel).exec_async(connection).await?;
-            sink(Heard::Resumed);
-        }
-        Ok(())
+    /// Channels to be settled, and whether each is wanted. They count as settled from now on.
+    pub(super) fn take_unsettled(&self) -> Vec<(String, bool)> {
+        let mut state = self.state();
+        let unsettled = std::mem::take(&mut state.unsettled);
+        let wanted = |channel: String| {
+            let is_wanted = state.subscriptions.contains_key(&channel);
+            (channel, is_wanted)
+        };
+        unsettled.into_iter().map(wanted).collect()
     }
 
-    /// Until the connection is lost or nobody needs it.
-    async fn serve(
-        &self,
-        mut connection: MultiplexedConnection,
-        pushes: &mut mpsc::UnboundedReceiver<PushInfo>,
-        asked: &mut mpsc::UnboundedReceiver<Ask>,
-    ) {
-        loop {
-            tokio::select! {
-                push = pushes.recv() => match push {
-                    None => return,
-                    Some(push) if push.kind == PushKind::Disconnection => return,
-                    Some(push) => self.deliver(push),
-                },
-                ask = asked.recv() => match ask {
-                    None => return,
-                    Some(Ask::Unsubscribe(channel)) => {
-                        // A room that came back meanwhile has its sink there again.
-                        if !lock(&self.sinks).contains_key(&channel)
-                            && redis::cmd("SUNSUBSCRIBE").arg(&channel).exec_async(&mut connection).await.is_err()
-                        {
-                            return;
-                        }
-                    }
-                    Some(Ask::Subscribe(channel, confirm)) => {
-                        if redis::cmd("SSUBSCRIBE").arg(&channel).exec_async(&mut connection).await.is_err() {
-                            return;
-                        }
-                        let _ = confirm.send(());
-                    }
-                },
+    /// Redis delivers this channel from now on.
+    pub(super) fn settled(&self, channel: &str) {
+        let mut state = self.state();
+        let Some(subscription) = state.subscriptions.get_mut(channel) else { return };
+        match subscription.confirm.take() {
+            // Who has given up waiting is told nothing.
+            Some(confirm) => drop(confirm.send(())),
+            None => {
+                let sink = Arc::clone(&subscription.sink);
+                drop(state);
+                sink(Heard::Resumed);
             }
         }
     }
 
-    fn deliver(&self, push: PushInfo) {
-        if push.kind != PushKind::SMessage {
-            return;
+    pub(super) fn sink(&self, channel: &str) -> Option<Sink> {
+        self.state().subscriptions.get(channel).map(|subscription| Arc::clone(&subscription.sink))
+    }
+
+    fn state(&self) -> MutexGuard<'_, WantedState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_while_the_link_is_down_is_remembered_once() {
+        let wanted = Wanted::default();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        for _ in 0..10_000 {
+            let heard = Arc::clone(&heard);
+            let sink: Sink = Arc::new(move |what| heard.lock().expect("unharmed").push(format!("{what:?}")));
+            let (confirm, gone) = oneshot::channel();
+            wanted.remove("here");
+            wanted.add("here".to_owned(), Subscription { sink, confirm: Some(confirm) });
+            drop(gone);
         }
-        let [Value::BulkString(channel), Value::BulkString(payload)] = push.data.as_slice() else { return };
-        let Ok(channel) = std::str::from_utf8(channel) else { return };
-        let sinks = lock(&self.sinks);
-        let Some(sink) = sinks.get(channel) else { return };
-        match unpack::<Event>(payload) {
-            Ok(event) => sink(Heard::Event(Arc::new(event))),
-            Err(error) => tracing::error!(%error, "an event cannot be read"),
-        }
+        assert_eq!(wanted.take_unsettled(), [("here".to_owned(), true)]);
+        assert_eq!(wanted.take_unsettled(), [], "it counts as settled");
+        wanted.settled("here");
+        assert!(heard.lock().expect("unharmed").is_empty(), "a first confirmation is no interruption");
+
+        wanted.unsettle_all();
+        assert_eq!(wanted.take_unsettled(), [("here".to_owned(), true)], "a new connection starts from nothing");
+        wanted.settled("here");
+        assert_eq!(*heard.lock().expect("unharmed"), ["Resumed"]);
+        wanted.remove("here");
+        assert_eq!(wanted.take_unsettled(), [("here".to_owned(), false)]);
+        assert!(wanted.sink("here").is_none());
     }
 }

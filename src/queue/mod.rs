@@ -6,8 +6,10 @@
 
 mod call;
 mod connect;
+mod error;
 mod idempotency;
 pub mod keys;
+mod link;
 mod live;
 pub mod script;
 mod sessions;
@@ -20,16 +22,15 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use redis::aio::ConnectionManager;
-
 pub use self::{
     call::{CallContext, Idempotency, Outcome},
-    connect::QueueError,
+    error::QueueError,
     live::{Heard, Live, Sink},
     snapshot::Opening,
     timers::{Deadline, Due, RollStep},
 };
 use self::{
+    connect::Connection,
     keys::{Keys, Partition},
     script::{Script, Scripts},
 };
@@ -37,7 +38,7 @@ use self::{
 /// The live queue of every restaurant in one Redis. Cheap to clone.
 #[derive(Clone)]
 pub struct Queue {
-    redis: ConnectionManager,
+    redis: Connection,
     shared: Arc<Shared>,
 }
 
@@ -64,7 +65,7 @@ impl Queue {
     /// When the URL is not one of Redis.
     pub fn new(url: &str, settings: &QueueSettings) -> Result<Self, QueueError> {
         Ok(Self {
-            redis: connect::commands(url)?,
+            redis: Connection::new(url)?,
             shared: Arc::new(Shared {
                 scripts: script::load_all(settings.guarded),
                 keys: Keys::new(&settings.namespace),
@@ -101,7 +102,6 @@ impl Queue {
 
     /// One plain command, with the deadline that every call has.
     async fn query<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, QueueError> {
-        let mut redis = self.redis.clone();
-        connect::in_time(command.query_async(&mut redis)).await
+        self.redis.call(async |redis| command.query_async(redis).await).await
     }
 }
