@@ -28,7 +28,8 @@ impl Queue {
     /// again after its time never meets an old answer. It is forgotten with the script's own.
     ///
     /// # Errors
-    /// When Redis could not be asked.
+    /// [`QueueError::OutcomeUnknown`] when Redis could not be asked: the command is done by then, and whoever retries
+    /// with the key gets its answer.
     pub async fn first_answer(
         &self,
         restaurant: RestaurantId,
@@ -41,12 +42,20 @@ impl Queue {
         let idem = self.keys().one(restaurant, "idem");
         let idem_until = self.keys().one(restaurant, "idem_until");
         let field = format!("{key}.{}.{}.{at}", stamp.epoch, stamp.rev);
-        let is_first: i64 = self.query(redis::cmd("HSETNX").arg(&idem).arg(&field).arg(&answer)).await?;
-        if is_first == 1 {
-            let _: i64 = self.query(redis::cmd("ZADD").arg(idem_until).arg(at + ttl_ms).arg(&field)).await?;
-            return Ok(answer);
+        let asking = async {
+            let is_first: i64 = self.query(redis::cmd("HSETNX").arg(&idem).arg(&field).arg(&answer)).await?;
+            if is_first == 1 {
+                return self
+                    .query(redis::cmd("ZADD").arg(idem_until).arg(at + ttl_ms).arg(&field))
+                    .await
+                    .map(|_: i64| None);
+            }
+            self.query(redis::cmd("HGET").arg(&idem).arg(&field)).await
+        };
+        match asking.await {
+            Ok(kept) => Ok(kept.unwrap_or(answer)),
+            Err(QueueError::Unavailable(why)) => Err(QueueError::OutcomeUnknown(why)),
+            Err(error) => Err(error),
         }
-        let kept: Option<Vec<u8>> = self.query(redis::cmd("HGET").arg(idem).arg(field)).await?;
-        Ok(kept.unwrap_or(answer))
     }
 }
