@@ -1,7 +1,7 @@
 //! What a screen shows after the frames it was sent, by the words of the protocol. For checkers: nothing of the server's
 //! code is used here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
@@ -79,12 +79,15 @@ pub fn rank(queue: &mut Value) {
         })
         .collect();
     waiting.sort();
+    let (mut ahead, mut in_line) = (HashMap::new(), HashMap::new());
+    for (line, _, id) in waiting {
+        let before: &mut u64 = in_line.entry(line).or_default();
+        ahead.insert(id, *before);
+        *before += 1;
+    }
     for ticket in tickets.iter_mut() {
         ticket["eta"] = Value::Null;
-        let place = waiting.iter().position(|(_, _, id)| ticket["id"] == *id);
-        ticket["ahead"] = place.map_or(Value::Null, |place| {
-            json!(place - waiting.iter().position(|(line, _, _)| ticket["line"] == *line).expect("its own line"))
-        });
+        ticket["ahead"] = json!(ahead.get(ticket["id"].as_str().expect("an id")));
     }
     for line in queue["lines"].as_array_mut().expect("lines") {
         line["eta"] = Value::Null;

@@ -171,6 +171,11 @@ impl Judge {
         self.ledger().answers.iter().filter(|(known, _)| known.starts_with(kind)).map(|(_, count)| count).sum()
     }
 
+    /// All answers so far, for messages.
+    pub fn answers(&self) -> String {
+        format!("{:?}", self.ledger().answers)
+    }
+
     /// Requests under way.
     pub fn under_way(&self) -> usize {
         self.ledger().under_way

@@ -19,7 +19,7 @@ async fn frozen_and_thawed() {
     let per_s: u32 = if scale() > 1 { 100 } else { 30 };
     for _ in 0..scale().min(3) {
         let judge = stage.judge.clone();
-        let lasting = Duration::from_secs_f64(STALL_S + 2.0);
+        let lasting = Duration::from_secs_f64(STALL_S);
         let joining = tokio::spawn(async move { joins_at(&judge, per_s, lasting).await });
         let crowd = Crowd::of(&stage.judge, 4);
         let acknowledged = stage.judge.acknowledged();
@@ -28,14 +28,14 @@ async fn frozen_and_thawed() {
 
         stage.redis.freeze();
         let broken = Instant::now();
-        stage.not_live_soon_after(broken).await;
         let (mut in_flight_max, mut resident_max_kib) = (0.0_f64, 0);
         while broken.elapsed().as_secs_f64() < STALL_S {
             let in_flight = stage.server.figure("waitless_http_requests_in_flight").await.expect("a figure");
             in_flight_max = in_flight_max.max(in_flight);
             resident_max_kib = resident_max_kib.max(stage.server.resident_kib());
-            Stage::for_s(0.1).await;
+            Stage::for_s(0.05).await;
         }
+        stage.not_live_soon_after(broken).await;
         stage.redis.thaw();
         let healed = Instant::now();
         joining.await.expect("everybody has a number");

@@ -117,7 +117,16 @@ impl Server {
         self.child.try_wait().expect("is watched").is_none()
     }
 
-    pub fn signal(&self, signal: Signal) {
+    /// Stops it in its tracks.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it runs");
     }
 
@@ -166,7 +175,7 @@ fn command(addr: SocketAddr, redis_url: &str, database_url: &Secret, log: &tempf
         .env("WAITLESS_DATABASE_URL", database_url.expose())
         .env("WAITLESS_SECRET", "a secret of the tests, long enough")
         .env("WAITLESS_LIMITS", "off")
-        .env("WAITLESS_LOG", "info,format=text")
+        .env("WAITLESS_LOG", "info,waitless::api::edge=warn,format=text")
         .stdout(Stdio::from(log_file.try_clone().expect("a handle")))
         .stderr(Stdio::from(log_file));
     command
