@@ -18,7 +18,7 @@ async fn the_line_goes_on_without_it() {
         let (broken, acknowledged) = (Instant::now(), stage.judge.acknowledged());
         let crowd = Crowd::of(&stage.judge, 8);
         until("a lot is done without it", async || {
-            (stage.judge.acknowledged() > acknowledged + 150 * scale()).then_some(())
+            (stage.judge.acknowledged() > acknowledged + 80 * scale()).then_some(())
         })
         .await;
         let asked = Instant::now();
