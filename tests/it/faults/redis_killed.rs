@@ -12,7 +12,7 @@ use super::{
     checker::Operation,
     crowd::{Crowd, joins_at},
     scale,
-    screens::Kind,
+    screens::{Kind, Screen},
     stage::{Stage, judge_of},
 };
 use crate::{
@@ -76,6 +76,12 @@ async fn an_older_copy_is_another_epoch() {
     let newest = stage.read_queue(stage.judge.base()).await;
     assert!(stamp(&newest) > stamp(&then), "the copy is older");
 
+    let (status, late) = stage.judge.settle(&Operation::join("B", 2, None)).await;
+    assert_eq!(status, 201, "{late}");
+    let late = Kind::Phone(late["id"].as_str().expect("an id").to_owned());
+    let late = Screen::open(stage.judge.base(), late, stage.judge.token());
+    until("the last one who joined sees so", async || late.seen().is_live().then_some(())).await;
+
     stage.redis.kill();
     fs::remove_dir_all(&kept).expect("removed");
     copy_folder(copy.path(), &kept);
@@ -95,6 +101,7 @@ async fn an_older_copy_is_another_epoch() {
     let gone = only_in(&newest, &then);
     assert!(!gone.is_empty(), "some joined after the copy");
     stage.right_soon_after(healed).await;
+    until("who is not in the copy is told", async || (late.seen().ended == Some(4404)).then_some(())).await;
     let now = stage.read_queue(stage.judge.base()).await;
     let at = now["at"].as_i64().expect("a time");
     assert_eq!(standing(&now, at), standing(&then, at), "what Redis has is what is shown");
