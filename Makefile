@@ -2,7 +2,7 @@
 # WAITLESS_* variables pass through: `WAITLESS_LISTEN=127.0.0.1:9000 make run`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check servers screenshots lighthouse
+.PHONY: help run test check faults servers screenshots lighthouse
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -17,6 +17,9 @@ test: ## every test from nothing; FILTER=name limits the integration tests
 
 check: ## format, lints, documentation and the pages' own checks only
 	@tests/run --check
+
+faults: ## every fault at full size; writes target/faults.json
+	@tests/faults
 
 servers: ## a shell with the tests' Redis and PostgreSQL up
 	@tests/run -- "$${SHELL:-bash}"

@@ -9,10 +9,13 @@ use std::{
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 
-use crate::harness::{
-    app::TestApp,
-    until,
-    watch::{Heard, Watcher},
+use crate::{
+    harness::{
+        app::TestApp,
+        until,
+        watch::{Heard, Watcher},
+    },
+    replay::{Shown, rank, stamp, standing, without},
 };
 
 const TASKS: usize = 50;
@@ -258,105 +261,21 @@ impl Follower {
     }
 }
 
-fn stamp(frame: &Value) -> (i64, i64) {
-    (frame["epoch"].as_i64().expect("an epoch"), frame["rev"].as_i64().expect("a rev"))
-}
-
-/// What a console knows at the end, after queue frames and deltas: the contract's words, nothing of the server's code.
-struct Replayed {
-    queue: Value,
-    /// Events of deltas that follow each other; a new list begins where a whole queue was sent.
-    events: Vec<Vec<Value>>,
-}
-
-fn replay(frames: &[Value]) -> Replayed {
-    let mut replayed = Replayed { queue: frames[0].clone(), events: vec![Vec::new()] };
-    assert_eq!(replayed.queue["type"], "queue");
-    for frame in &frames[1..] {
-        assert!(stamp(frame) >= stamp(&replayed.queue), "(epoch, rev) never falls");
+/// What a console shows at the end, and the events of deltas that follow each other; a new list begins where a whole
+/// queue was sent.
+fn replay(frames: &[Value]) -> (Value, Vec<Vec<Value>>) {
+    let mut shown = Shown::default();
+    let mut lists = Vec::new();
+    for frame in frames {
+        shown.take(frame).unwrap_or_else(|problem| panic!("{problem}"));
         if frame["type"] == "queue" {
-            replayed.queue = frame.clone();
-            replayed.events.push(Vec::new());
+            lists.push(Vec::new());
         } else {
-            replayed.apply(frame);
+            let events = frame["events"].as_array().expect("events");
+            lists.last_mut().expect("a queue comes first").extend(events.iter().cloned());
         }
     }
-    rank(&mut replayed.queue);
-    replayed
-}
-
-impl Replayed {
-    fn apply(&mut self, delta: &Value) {
-        let queue = &mut self.queue;
-        assert_eq!(delta["type"], "delta");
-        assert_eq!(delta["prev"], queue["rev"], "deltas follow each other");
-        assert_eq!(delta["epoch"], queue["epoch"]);
-        let events = delta["events"].as_array().expect("events");
-        let revs = delta["rev"].as_i64().expect("a rev") - delta["prev"].as_i64().expect("a rev");
-        assert_eq!(events.len() as i64, revs, "one event per rev");
-        self.events.last_mut().expect("never empty").extend(events.iter().cloned());
-        let set = &delta["set"];
-        if !set["lines"].is_null() {
-            queue["lines"] = set["lines"].clone();
-        }
-        for (item, left) in set["stock"].as_object().into_iter().flatten() {
-            queue["stock"][item] = left.clone();
-        }
-        let tickets = queue["tickets"].as_array_mut().expect("tickets");
-        let gone: BTreeSet<&str> = delta["gone"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        for ticket in set["tickets"].as_array().into_iter().flatten() {
-            tickets.retain(|known| known["id"] != ticket["id"]);
-            tickets.push(ticket.clone());
-        }
-        tickets.retain(|known| !gone.contains(known["id"].as_str().expect("an id")));
-        queue["rev"] = delta["rev"].clone();
-    }
-}
-
-/// `ahead` is the rank by order among the waiting of the line; estimates are left out of comparisons.
-fn rank(queue: &mut Value) {
-    let tickets = queue["tickets"].as_array_mut().expect("tickets");
-    tickets.sort_by_key(|ticket| ticket["id"].as_str().expect("an id").to_owned());
-    let mut waiting: Vec<(String, String, String)> = tickets
-        .iter()
-        .filter(|ticket| ticket["state"] == "waiting")
-        .map(|ticket| {
-            let text = |name: &str| ticket[name].as_str().expect("a text").to_owned();
-            (text("line"), text("order"), text("id"))
-        })
-        .collect();
-    waiting.sort();
-    for ticket in tickets.iter_mut() {
-        ticket["eta"] = Value::Null;
-        let place = waiting.iter().position(|(_, _, id)| ticket["id"] == *id);
-        ticket["ahead"] = place.map_or(Value::Null, |place| {
-            json!(place - waiting.iter().position(|(line, _, _)| ticket["line"] == *line).expect("its own line"))
-        });
-    }
-    for line in queue["lines"].as_array_mut().expect("lines") {
-        line["eta"] = Value::Null;
-        line["eta_by_party"] = Value::Null;
-    }
-}
-
-/// The tickets, but for those that vanish by themselves about now: their last undo lapses.
-fn standing(queue: &Value, now: i64) -> Vec<&Value> {
-    const ABOUT_MS: i64 = 5_000;
-    let is_final = |ticket: &Value| ticket["state"] == "completed" || ticket["state"] == "cancelled";
-    let lapses = |ticket: &Value| ticket["undo_until"].as_i64().is_none_or(|until| until < now + ABOUT_MS);
-    let tickets = queue["tickets"].as_array().expect("tickets").iter();
-    tickets.filter(|ticket| !(is_final(ticket) && lapses(ticket))).collect()
-}
-
-fn without(mut frame: Value, names: &[&str]) -> Value {
-    for name in names {
-        frame[*name] = Value::Null;
-    }
-    for line in frame["lines"].as_array_mut().into_iter().flatten() {
-        line["eta"] = Value::Null;
-        line["eta_by_party"] = Value::Null;
-    }
-    frame
+    (shown.frame.expect("a first frame"), lists)
 }
 
 fn check_numbers(joined: &[Value]) {
@@ -473,15 +392,16 @@ async fn fifty_people_do_everything_at_once() {
 
     for console in &consoles {
         let frames = console.frames.lock().expect("no task has panicked").clone();
-        let replayed = replay(&frames);
+        let (mut replayed, lists) = replay(&frames);
+        rank(&mut replayed);
         rank(&mut queue);
         for part in ["lines", "stock"] {
-            assert_eq!(replayed.queue[part], queue[part], "deltas replayed equal the queue: {part}");
+            assert_eq!(replayed[part], queue[part], "deltas replayed equal the queue: {part}");
         }
         let now = frames.last().expect("a frame")["at"].as_i64().max(queue["at"].as_i64()).expect("a time");
-        assert_eq!(standing(&replayed.queue, now), standing(&queue, now), "deltas replayed equal the queue: tickets");
+        assert_eq!(standing(&replayed, now), standing(&queue, now), "deltas replayed equal the queue: tickets");
         let (mut calls, mut seen) = (0, 0);
-        for events in &replayed.events {
+        for events in &lists {
             calls += check_calls(events);
             seen += events.len();
         }

@@ -4,38 +4,19 @@
 //! and PostgreSQL. They need no servers of the harness.
 
 use std::{
-    fs::{self, File},
-    io::Write as _,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    fs,
+    net::TcpListener,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    path::Path,
+    process::{Command, Output, Stdio},
 };
 
 use nix::{
     sys::signal::{Signal, kill},
-    unistd::{Pid, geteuid},
+    unistd::Pid,
 };
-use sqlx::Connection as _;
-use tempfile::TempDir;
 
-const DEADLINE: Duration = Duration::from_secs(60);
-const BINARY: &str = env!("CARGO_BIN_EXE_waitless");
-
-/// A `waitless` command without the settings of whoever runs the tests.
-fn waitless(data: &Path, subcommand: &str) -> Command {
-    with_settings(Command::new(BINARY), data, subcommand)
-}
-
-fn with_settings(mut command: Command, data: &Path, subcommand: &str) -> Command {
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("WAITLESS_")) {
-        command.env_remove(name);
-    }
-    command.arg(subcommand).env("WAITLESS_DATA", data).env("WAITLESS_LISTEN", "127.0.0.1:0");
-    command.env("WAITLESS_DRAIN_MS", "100").stdin(Stdio::null());
-    command
-}
+use crate::harness::dev::{BINARY, DEADLINE, Dev, Disk, folder, is_alive, wait_for, waitless, with_settings};
 
 /// Runs a command that is expected to end by itself; its exit code and what it said.
 fn refused(command: &mut Command) -> (Option<i32>, String) {
@@ -60,133 +41,6 @@ fn only_line(stderr: &str) -> &str {
     lines[0]
 }
 
-fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(value) = attempt() {
-            return value;
-        }
-        assert!(began.elapsed() < DEADLINE, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// A running `waitless dev`. Dropping it stops it.
-struct Dev {
-    child: Child,
-    data: PathBuf,
-    stderr: PathBuf,
-    url: String,
-}
-
-impl Dev {
-    fn start(data: &Path, logs: &Path) -> Self {
-        Self::run(waitless(data, "dev"), data, logs)
-    }
-
-    fn run(mut command: Command, data: &Path, logs: &Path) -> Self {
-        let (stdout, stderr) = (logs.join("stdout"), logs.join("stderr"));
-        let child = command
-            .stdout(File::create(&stdout).expect("created"))
-            .stderr(File::create(&stderr).expect("created"))
-            .spawn()
-            .expect("starts");
-        let mut dev = Self { child, data: data.to_owned(), stderr, url: String::new() };
-        dev.url = wait_for("ready", || {
-            let exited = dev.child.try_wait().expect("is watched");
-            assert!(exited.is_none(), "ended instead: {}", dev.said());
-            let text = fs::read_to_string(&stdout).expect("read");
-            text.lines()
-                .find_map(|line| line.strip_prefix("ready ").map(str::to_owned))
-                .filter(|_| text.ends_with('\n'))
-        });
-        dev
-    }
-
-    /// What is on standard output once all of it is.
-    fn welcome(&self) -> String {
-        let stdout = self.stderr.with_file_name("stdout");
-        wait_for("the last line", || {
-            fs::read_to_string(&stdout).ok().filter(|text| text.contains("stop with Ctrl-C") && text.ends_with('\n'))
-        })
-    }
-
-    /// The status that staff of the demo get for signing in.
-    fn sign_in(&self, password: &str) -> u16 {
-        let body = serde_json::json!({"email": "staff@demo.test", "password": password});
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("built");
-        let request = reqwest::Client::new().post(format!("{}/v1/auth/sign-in", self.url)).json(&body);
-        runtime.block_on(async { request.send().await.expect("an answer").status().as_u16() })
-    }
-
-    /// Whether it listens on more than 127.0.0.1: all of 127.0.0.0/8 is this machine.
-    fn serves_elsewhere(&self) -> bool {
-        let port = self.url.rsplit(':').next().expect("a port").trim_end_matches('/').parse().expect("a port");
-        TcpStream::connect((Ipv4Addr::new(127, 0, 0, 2), port)).is_ok()
-    }
-
-    fn said(&self) -> String {
-        fs::read_to_string(&self.stderr).unwrap_or_default()
-    }
-
-    fn pid(&self, name: &str) -> Option<Pid> {
-        let text = fs::read_to_string(self.data.join(format!("{name}.pid"))).ok()?;
-        Some(Pid::from_raw(text.trim().parse().ok()?))
-    }
-
-    fn private_url(&self, name: &str) -> String {
-        fs::read_to_string(self.data.join(format!("{name}.url"))).expect("written").trim().to_owned()
-    }
-
-    fn redis<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
-        let mut connection = redis::Client::open(self.private_url("redis"))?.get_connection()?;
-        let mut command = redis::cmd(words[0]);
-        for word in &words[1..] {
-            command.arg(word);
-        }
-        command.query(&mut connection)
-    }
-
-    fn sql(&self, statement: &'static str) -> Result<i64, sqlx::Error> {
-        let url = self.private_url("postgres");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("built");
-        runtime.block_on(async {
-            let mut connection = sqlx::PgConnection::connect(&url).await?;
-            let row: (i64,) = sqlx::query_as(statement).fetch_one(&mut connection).await?;
-            Ok(row.0)
-        })
-    }
-
-    fn serves(&self) -> bool {
-        TcpStream::connect(self.url.trim_start_matches("http://").trim_end_matches('/')).is_ok()
-    }
-
-    /// Kills a child and waits for the next one.
-    fn kill_child(&self, name: &str) {
-        let former = self.pid(name).expect("runs");
-        kill(former, Signal::SIGKILL).expect("killed");
-        wait_for(name, || self.pid(name).filter(|pid| *pid != former && is_alive(*pid)));
-    }
-
-    /// Stops in order; the exit code.
-    fn stop(&mut self, signal: Signal) -> Option<i32> {
-        let _ = kill(Pid::from_raw(self.child.id().cast_signed()), signal);
-        wait_for("end", || self.child.try_wait().expect("is watched")).code()
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
-            self.stop(Signal::SIGTERM);
-        }
-    }
-}
-
-fn is_alive(pid: Pid) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-}
-
 /// Processes whose arguments or working folder name `folder`.
 fn processes_in(folder: &Path) -> Vec<String> {
     let name = folder.to_str().expect("utf-8").to_owned();
@@ -201,10 +55,6 @@ fn processes_in(folder: &Path) -> Vec<String> {
                 .then(|| format!("{pid} {arguments}"))
         })
         .collect()
-}
-
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("made")
 }
 
 #[test]
@@ -475,44 +325,6 @@ fn an_unusable_data_folder_is_explained() {
     let line = only_line(&stderr);
     assert!(line.contains("postgres cannot be used") && line.contains("pg_control"), "{line}");
     assert_eq!(processes_in(&data), Vec::<String>::new(), "a refused start leaves nothing running");
-}
-
-/// A small disk of its own. `None` where mounting is not permitted, which is asserted and said.
-struct Disk(TempDir);
-
-impl Disk {
-    fn new(size: &str) -> Option<Self> {
-        let temp = folder();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(temp.path());
-        let Output { status, stderr, .. } = mount.output().expect("mount is there");
-        if status.success() {
-            return Some(Self(temp));
-        }
-        let why = String::from_utf8_lossy(&stderr).into_owned();
-        let denied = !geteuid().is_root() || why.contains("permi") || why.contains("denied");
-        assert!(denied, "mounting failed for another reason than permission: {why}");
-        eprintln!("a full disk is not tried here, mounting is not permitted: {why}");
-        None
-    }
-
-    /// Fills the disk; removing the file makes room again.
-    fn fill(&self) -> PathBuf {
-        let path = self.0.path().join("filler");
-        let mut file = File::create(&path).expect("created");
-        let mut block = 1 << 20;
-        while block > 0 {
-            while file.write(&vec![0; block]).is_ok_and(|written| written > 0) {}
-            block /= 16;
-        }
-        path
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod faults;
 mod harness;
 mod lua;
 mod model;
+mod replay;
 mod tidy;
 mod weaknesses;
 mod ws;

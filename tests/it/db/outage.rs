@@ -1,98 +1,47 @@
 //! Life without PostgreSQL: a server starts, calls end, and it recovers by itself.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use sqlx::Connection as _;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
+use waitless::db::{CONNECTIONS_MAX, Db, DbError, restaurants};
+
+use crate::harness::{
+    database::fresh_database,
+    until,
+    wire::{Flow, Wire},
 };
-use url::Url;
-use waitless::{
-    config::Secret,
-    db::{CONNECTIONS_MAX, Db, DbError, restaurants},
-};
-
-use crate::harness::database::fresh_database;
-
-/// A wire to PostgreSQL that can be frozen: what is connected then stays connected, and nothing arrives.
-struct Wire {
-    frozen: watch::Sender<bool>,
-}
-
-impl Wire {
-    fn new(listener: TcpListener, server: String) -> Self {
-        let (frozen, watching) = watch::channel(false);
-        let server = Arc::new(server);
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let (server, mut watching) = (Arc::clone(&server), watching.clone());
-                tokio::spawn(async move {
-                    let Ok(mut upstream) = TcpStream::connect(server.as_str()).await else { return };
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut client, &mut upstream) => return,
-                        _ = watching.wait_for(|frozen| *frozen) => {}
-                    }
-                    // Both sockets stay open until the test ends.
-                    std::future::pending::<()>().await;
-                });
-            }
-        });
-        Self { frozen }
-    }
-
-    fn freeze(&self, frozen: bool) {
-        self.frozen.send(frozen).expect("the wire listens");
-    }
-}
-
-/// The same database by way of this port, and the address it really has.
-fn by_way_of(url: &Secret, port: u16) -> (Secret, String) {
-    let mut url = Url::parse(url.expose()).expect("the URL of the tests' PostgreSQL");
-    let server = format!("{}:{}", url.host_str().expect("a host"), url.port().unwrap_or(5432));
-    url.set_host(Some("127.0.0.1")).expect("a host");
-    url.set_port(Some(port)).expect("a port");
-    (String::from(url).into(), server)
-}
 
 #[tokio::test]
 async fn a_server_starts_without_postgresql_and_finds_it_when_it_comes() {
     let database = fresh_database().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    drop(listener);
-    let (url, server) = by_way_of(&database.url, address.port());
+    let (wire, url) = Wire::to_database(&database.url, Flow::Gone).await;
     let db = Db::connect_lazy(&url).expect("nothing is connected yet");
     let error = db.ping().await.expect_err("nobody listens");
     assert!(error.is_transient(), "{error:?}");
     assert!(!format!("{error:?} {error}").contains("postgres://"), "no URL in a message");
 
-    let _wire = Wire::new(TcpListener::bind(address).await.expect("the same port"), server);
-    db.ping().await.expect("it has come");
+    wire.set(Flow::Open);
+    until("it has come", async || db.ping().await.ok()).await;
 }
 
 #[tokio::test]
 async fn a_frozen_postgresql_ends_calls_and_is_left_for_a_new_connection() {
     let database = fresh_database().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let (url, server) = by_way_of(&database.url, listener.local_addr().expect("an address").port());
-    let wire = Wire::new(listener, server);
+    let (wire, url) = Wire::to_database(&database.url, Flow::Open).await;
     let db = Db::connect_lazy(&url).expect("a URL");
     db.ping().await.expect("the wire is open");
 
-    wire.freeze(true);
+    wire.set(Flow::Frozen);
     let error = restaurants::by_slug(&db, "demo").await.expect_err("nothing arrives");
     assert!(error.is_transient(), "{error:?}");
-    wire.freeze(false);
+    wire.set(Flow::Open);
     assert_eq!(restaurants::by_slug(&db, "demo").await.expect("a new connection"), None);
 }
 
 #[tokio::test]
 async fn calls_under_way_end_when_postgresql_freezes_and_their_connections_are_replaced() {
     let database = fresh_database().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let (url, server) = by_way_of(&database.url, listener.local_addr().expect("an address").port());
-    let wire = Wire::new(listener, server);
+    let (wire, url) = Wire::to_database(&database.url, Flow::Open).await;
     let db = Db::connect_lazy(&url).expect("a URL");
     let mut holder = database.connect().await;
     let mut transaction = holder.begin().await.expect("a transaction");
@@ -112,7 +61,7 @@ async fn calls_under_way_end_when_postgresql_freezes_and_their_connections_are_r
         }
     })
     .await;
-    wire.freeze(true);
+    wire.set(Flow::Frozen);
     for call in calls {
         let answer = within(call).await.expect("the call does not panic");
         assert!(answer.as_ref().is_err_and(DbError::is_transient), "{answer:?}");
@@ -120,7 +69,7 @@ async fn calls_under_way_end_when_postgresql_freezes_and_their_connections_are_r
 
     // The old connections stay frozen; new ones take their place.
     transaction.rollback().await.expect("the lock is given back");
-    wire.freeze(false);
+    wire.set(Flow::Open);
     within(async { while restaurants::by_slug(&db, "demo").await.is_err() {} }).await;
 }
 

@@ -2,11 +2,22 @@
 //! the server. Small here; `make faults` runs the same at full size (`WAITLESS_TEST_SCALE`).
 
 mod bounded;
+mod checker;
+mod crowd;
 mod floods;
 mod freshness;
+mod hints_lost;
 mod malformed;
+mod postgres_away;
 mod raw;
+mod redis_full;
+mod redis_killed;
+mod redis_stalls;
 pub mod report;
+mod screens;
+mod server_killed;
+mod stage;
+mod supervisor;
 mod wire;
 
 /// How much larger than in `make test` a case is to be.

@@ -21,6 +21,12 @@ impl Report {
     pub fn figure(&mut self, name: &str, value: impl Into<Value>) {
         self.figures.insert(name.to_owned(), value.into());
     }
+
+    /// Notes a figure of which the worst counts, rounded to hundredths.
+    pub fn worst(&mut self, name: &str, value: f64) {
+        let known = self.figures.get(name).and_then(Value::as_f64).unwrap_or_default();
+        self.figure(name, (value.max(known) * 100.0).round() / 100.0);
+    }
 }
 
 impl Drop for Report {

@@ -1,12 +1,15 @@
 //! What tests share: servers given by `tests/run`, a namespace or a database of their own for each test.
 
-use std::time::Duration;
+use std::{ffi::OsStr, process::Command, time::Duration};
 
 pub mod app;
 pub mod database;
+pub mod dev;
+pub mod process;
 pub mod redis_of_ones_own;
 pub mod shop;
 pub mod watch;
+pub mod wire;
 
 /// An environment variable that `tests/run` exports.
 pub fn given(name: &str) -> String {
@@ -25,4 +28,11 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
         }
     };
     tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("not within {PATIENCE:?}: {what}"))
+}
+
+/// A program that does not outlive the thread that starts it, however the tests end.
+pub fn dying_with_us(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
 }

@@ -1,0 +1,150 @@
+//! Redis dies and comes back with its append-only file, or with an older one.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::{
+    checker::Operation,
+    crowd::{Crowd, joins_at},
+    scale,
+    screens::{Kind, Screen},
+    stage::{Stage, judge_of},
+};
+use crate::{
+    harness::until,
+    replay::{stamp, standing},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_again_and_again_under_load() {
+    let mut stage = Stage::set("redis_killed").await;
+    let rounds = 1 + scale();
+    for _ in 0..rounds {
+        let (acknowledged, refused) = (stage.judge.acknowledged(), stage.judge.answered("503"));
+        let crowd = Crowd::of(&stage.judge, 12);
+        until("the crowd is at work", async || (stage.judge.acknowledged() > acknowledged + 100).then_some(())).await;
+        stage.redis.kill();
+        until("it is noticed", async || (stage.judge.answered("503") > refused + 4).then_some(())).await;
+        stage.redis.restart().await;
+        let healed = Instant::now();
+        crowd.rest().await;
+        stage.right_soon_after(healed).await;
+    }
+    stage.report.figure("kills", rounds);
+    stage.answers_came_in_time();
+    stage.judged().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn joins_go_on_arriving_while_it_is_away() {
+    let mut stage = Stage::set("join_while_redis_is_killed").await;
+    let (per_s, lasting_s) = if scale() > 1 { (200, 20) } else { (60, 6) };
+    let judge = stage.judge.clone();
+    let joining = tokio::spawn(async move { joins_at(&judge, per_s, Duration::from_secs(lasting_s)).await });
+    until("guests join", async || (stage.judge.acknowledged() > per_s as usize).then_some(())).await;
+    stage.redis.kill();
+    let broken = Instant::now();
+    stage.not_live_soon_after(broken).await;
+    stage.redis.restart().await;
+    let healed = Instant::now();
+    joining.await.expect("everybody has a number");
+    stage.report.figure("away_s", (healed.duration_since(broken).as_secs_f64() * 10.0).round() / 10.0);
+    stage.report.figure("joins_per_s", per_s);
+    // Guests go on joining after the healing, so the screens are asked only now.
+    stage.right_soon_after(Instant::now()).await;
+    stage.answers_came_in_time();
+    stage.judged().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_copy_is_another_epoch() {
+    let mut stage = Stage::set("redis_older_copy").await;
+    work(&stage, 60).await;
+    stage.right_since(Instant::now()).await;
+    let then = stage.read_queue(stage.judge.base()).await;
+    let copy = tempfile::tempdir().expect("a folder");
+    let kept = stage.redis.folder().join("appendonlydir");
+    copy_folder(&kept, copy.path());
+
+    work(&stage, 60).await;
+    stage.right_since(Instant::now()).await;
+    let newest = stage.read_queue(stage.judge.base()).await;
+    assert!(stamp(&newest) > stamp(&then), "the copy is older");
+
+    let (status, late) = stage.judge.settle(&Operation::join("B", 2, None)).await;
+    assert_eq!(status, 201, "{late}");
+    let late = Kind::Phone(late["id"].as_str().expect("an id").to_owned());
+    let late = Screen::open(stage.judge.base(), late, stage.judge.token());
+    until("the last one who joined sees so", async || late.seen().is_live().then_some(())).await;
+
+    stage.redis.kill();
+    fs::remove_dir_all(&kept).expect("removed");
+    copy_folder(copy.path(), &kept);
+    stage.redis.restart().await;
+    let healed = Instant::now();
+
+    // From here on the line is what the copy says; a judge who begins now knows nothing of what is gone.
+    // A phone whose own ticket is as it was needs no frame.
+    until("boards and consoles have moved to another epoch", async || {
+        let moved = |frame: &Value| stamp(frame).0 > stamp(&newest).0;
+        let mut whole = stage.screens.iter().filter(|screen| !matches!(screen.kind, Kind::Phone(_)));
+        whole.all(|screen| screen.seen().shown.frame.as_ref().is_some_and(moved)).then_some(())
+    })
+    .await;
+    stage.report.worst("new_epoch_s", healed.elapsed().as_secs_f64());
+    stage.judge = judge_of(stage.judge.base()).await;
+    let gone = only_in(&newest, &then);
+    assert!(!gone.is_empty(), "some joined after the copy");
+    stage.right_soon_after(healed).await;
+    until("who is not in the copy is told", async || (late.seen().ended == Some(4404)).then_some(())).await;
+    let now = stage.read_queue(stage.judge.base()).await;
+    let at = now["at"].as_i64().expect("a time");
+    assert_eq!(standing(&now, at), standing(&then, at), "what Redis has is what is shown");
+    assert_eq!(only_in(&newest, &now), gone, "nothing of what is gone is shown");
+    for screen in stage.open_screens().filter(|screen| matches!(screen.kind, Kind::Console)) {
+        let seen = screen.seen();
+        let shown = seen.shown.frame.as_ref().expect("a frame");
+        assert_eq!(only_in(&newest, shown), gone, "a console forgets what Redis forgot");
+    }
+    stage.report.figure("forgotten", gone.len());
+
+    // And life goes on.
+    let (status, _) = stage.judge.settle(&Operation::join("B", 2, None)).await;
+    assert_eq!(status, 201);
+    stage.right_since(Instant::now()).await;
+    stage.judged().await;
+}
+
+/// Lets a crowd work until this much more is acknowledged.
+async fn work(stage: &Stage, operations: usize) {
+    let acknowledged = stage.judge.acknowledged();
+    let crowd = Crowd::of(&stage.judge, 6);
+    until("the crowd has worked", async || {
+        (stage.judge.acknowledged() > acknowledged + operations * scale()).then_some(())
+    })
+    .await;
+    crowd.rest().await;
+}
+
+/// Tickets of one queue that the other does not have.
+fn only_in(queue: &Value, other: &Value) -> Vec<String> {
+    let ids = |queue: &Value| -> Vec<String> {
+        let tickets = queue["tickets"].as_array().expect("tickets").iter();
+        tickets.map(|ticket| ticket["id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let others = ids(other);
+    ids(queue).into_iter().filter(|id| !others.contains(id)).collect()
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("made");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copied");
+    }
+}

@@ -1,0 +1,227 @@
+//! A wire to a server, in the test's process: open, frozen, slow, or taken away.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpSocket, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use url::Url;
+use waitless::config::Secret;
+
+/// What a wire does with what it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    Open,
+    /// Everything arrives so much later, in both directions.
+    Slow(Duration),
+    /// What is connected stays connected, and nothing arrives, ever; a new connection does not get through either.
+    Frozen,
+    /// Nobody listens, and what was connected is cut.
+    Gone,
+}
+
+/// A wire. It ends with the runtime of the test.
+pub struct Wire {
+    flow: watch::Sender<Flow>,
+    swallowing: Arc<Swallowing>,
+}
+
+/// The same server by way of this port, and the address it really has.
+fn by_way_of(url: &str, port: u16) -> (String, String) {
+    let mut url = Url::parse(url).expect("a URL of the tests");
+    let server = format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
+    url.set_host(Some("127.0.0.1")).expect("a host");
+    url.set_port(Some(port)).expect("a port");
+    (url.into(), server)
+}
+
+impl Wire {
+    /// A wire to the server of this URL, and the URL by way of it.
+    pub async fn to(url: &str, flow: Flow) -> (Self, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (url, server) = by_way_of(url, address.port());
+        let (flow, watching) = watch::channel(flow);
+        let swallowing = Arc::new(Swallowing::default());
+        let listener = (*watching.borrow() != Flow::Gone).then_some(listener);
+        tokio::spawn(listen(listener, address, Arc::from(server), watching, Arc::clone(&swallowing)));
+        (Self { flow, swallowing }, url)
+    }
+
+    /// A wire to the database of this URL.
+    pub async fn to_database(url: &Secret, flow: Flow) -> (Self, Secret) {
+        let (wire, url) = Self::to(url.expose(), flow).await;
+        (wire, url.into())
+    }
+
+    pub fn set(&self, flow: Flow) {
+        self.flow.send(flow).expect("the wire is there");
+    }
+
+    /// Takes the next event that Redis pushes to a subscriber of a restaurant off the wire.
+    pub fn swallow_one(&self) {
+        self.swallowing.wanted.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many were taken off.
+    pub fn swallowed(&self) -> usize {
+        self.swallowing.done.load(Ordering::SeqCst)
+    }
+}
+
+async fn listen(
+    mut listener: Option<TcpListener>,
+    address: SocketAddr,
+    server: Arc<str>,
+    mut flow: watch::Receiver<Flow>,
+    swallowing: Arc<Swallowing>,
+) {
+    loop {
+        let now = *flow.borrow_and_update();
+        if now == Flow::Gone {
+            listener = None;
+        } else if listener.is_none() {
+            listener = Some(again(address));
+        }
+        let accepted = async {
+            match &listener {
+                Some(listener) => listener.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = flow.changed() => if changed.is_err() { return },
+            accepted = accepted => {
+                let Ok((client, _)) = accepted else { continue };
+                tokio::spawn(carry(client, Arc::clone(&server), flow.clone(), Arc::clone(&swallowing)));
+            }
+        }
+    }
+}
+
+/// Listens where it listened before, also while old connections linger.
+fn again(address: SocketAddr) -> TcpListener {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("permitted");
+    socket.bind(address).expect("the same port");
+    socket.listen(1_024).expect("listens")
+}
+
+async fn carry(client: TcpStream, server: Arc<str>, flow: watch::Receiver<Flow>, swallowing: Arc<Swallowing>) {
+    let mut watching = flow.clone();
+    let Ok(upstream) = TcpStream::connect(&*server).await else { return };
+    for socket in [&client, &upstream] {
+        socket.set_nodelay(true).expect("permitted");
+    }
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), upstream.into_split());
+    let carrying = async {
+        tokio::join!(
+            pump(from_client, to_server, flow.clone(), None),
+            pump(from_server, to_client, flow.clone(), Some(&swallowing)),
+        )
+    };
+    tokio::pin!(carrying);
+    let stopped = tokio::select! {
+        biased;
+        stopped = watching.wait_for(|flow| matches!(flow, Flow::Frozen | Flow::Gone)) => stopped.map(|flow| *flow),
+        _ = &mut carrying => return,
+    };
+    if stopped.is_ok_and(|flow| flow == Flow::Frozen) {
+        // Both sockets stay open until the wire is cut or the test ends.
+        let _ = watching.wait_for(|flow| *flow == Flow::Gone).await;
+    }
+}
+
+/// Carries bytes one way; what is under way keeps its order and its delay.
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    flow: watch::Receiver<Flow>,
+    swallowing: Option<&Swallowing>,
+) {
+    let (sender, mut under_way) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    let reading = async move {
+        let (mut buffer, mut held) = (vec![0; 64 << 10], Vec::new());
+        loop {
+            let len = from.read(&mut buffer).await.unwrap_or(0);
+            if len == 0 {
+                return;
+            }
+            held.extend_from_slice(&buffer[..len]);
+            let passing = match swallowing {
+                Some(swallowing) => swallowing.pass(&mut held),
+                None => std::mem::take(&mut held),
+            };
+            let delay = match *flow.borrow() {
+                Flow::Slow(delay) => delay,
+                _ => Duration::ZERO,
+            };
+            if sender.send((Instant::now() + delay, passing)).is_err() {
+                return;
+            }
+        }
+    };
+    let writing = async move {
+        while let Some((at, bytes)) = under_way.recv().await {
+            tokio::time::sleep_until(at).await;
+            if to.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::join!(reading, writing);
+}
+
+/// Takes single pub/sub events out of what Redis sends (RESP3).
+#[derive(Default)]
+struct Swallowing {
+    wanted: AtomicUsize,
+    done: AtomicUsize,
+    one_at_a_time: Mutex<()>,
+}
+
+impl Swallowing {
+    /// What may pass of what is held; the rest stays held.
+    fn pass(&self, held: &mut Vec<u8>) -> Vec<u8> {
+        const PUSH: &[u8] = b">3\r\n$8\r\nsmessage\r\n";
+        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.wanted.load(Ordering::SeqCst) == self.done.load(Ordering::SeqCst) {
+            return std::mem::take(held);
+        }
+        let Some(begin) = held.windows(PUSH.len()).position(|bytes| bytes == PUSH) else {
+            return std::mem::take(held);
+        };
+        let after = &held[begin + PUSH.len()..];
+        let Some((channel_len, channel)) = bulk(after) else { return held.drain(..begin).collect() };
+        let Some((payload_len, _)) = bulk(&after[channel_len..]) else { return held.drain(..begin).collect() };
+        let of_a_restaurant = channel.ends_with(b":channel");
+        let end = begin + PUSH.len() + channel_len + payload_len;
+        if of_a_restaurant {
+            self.done.fetch_add(1, Ordering::SeqCst);
+            held.drain(begin..end);
+        }
+        std::mem::take(held)
+    }
+}
+
+/// A bulk string at the front: its whole length on the wire, and what it says; `None` until all of it is there.
+fn bulk(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let header = bytes.windows(2).position(|bytes| bytes == b"\r\n")?;
+    let len: usize = std::str::from_utf8(bytes.get(1..header)?).ok()?.parse().ok()?;
+    let text = bytes.get(header + 2..header + 2 + len)?;
+    bytes.get(header + 2 + len..header + 4 + len)?;
+    Some((header + 4 + len, text))
+}
