@@ -7,6 +7,7 @@ mod db;
 mod dev;
 mod faults;
 mod harness;
+mod links;
 mod lua;
 mod model;
 mod replay;
