@@ -17,8 +17,8 @@ const READ_BUFFER_LEN: usize = 1_024;
 /// refuses what is above its own limit.
 const MESSAGE_LEN_MAX: usize = 4 * 1_024;
 
-/// After a close frame, so much more is read for the client's own, within the hub's patience: a slow reader may have sent
-/// a lot before it hears that it is slow.
+/// After a close frame, so much more is read for the client's own, within the hub's patience: a slow reader may have
+/// sent a lot before it hears that it is slow.
 const LEFTOVERS_MAX: usize = 4_096;
 
 /// The upgrade with our subprotocol and limits.

@@ -1,8 +1,8 @@
 //! Every second: does the source stand where our rooms stand? Its agreement keeps them live; a difference shows an
 //! event that was lost on the way.
 //!
-//! Invariant: a group of restaurants that gets no answer takes nothing from the others: each is asked for by itself, and
-//! no round lasts longer than the time between two.
+//! Invariant: a group of restaurants that gets no answer takes nothing from the others: each is asked for by itself,
+//! and no round lasts longer than the time between two.
 
 use std::{
     collections::BTreeMap,

@@ -36,7 +36,7 @@ const UNKNOWN_FRESH: Duration = Duration::from_secs(5);
 const CACHE_LEN_MAX: usize = 10_000;
 
 /// Redis may take this long to say whose slug it is. With what is done then, an answer takes no longer than 2 s.
-const SLUG_WAIT: Duration = Duration::from_millis(250);
+const SLUG_WAIT: Duration = Duration::from_millis(150);
 
 /// Restaurants opened at once because somebody asked for them: made-up ids must not fill memory with attempts.
 const OPENING_LEN_MAX: usize = 100;

@@ -260,7 +260,7 @@ async fn tries_beyond_each_rate() {
         let began = Instant::now();
         let (mut done, mut refused) = (0, 0);
         let mut retry_after = None;
-        for _ in 0..burst / 10 {
+        for _ in 0..burst * 3 / 2 / 20 {
             for answer in join_all((0..20).map(|_| post(&here))).await {
                 match answer {
                     (429, seconds) => {

@@ -506,7 +506,7 @@ async fn heads() {
     let inputs = generated(&head(), 250 * scale());
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     let mut slowest = Duration::ZERO;
-    for some in inputs.chunks(16) {
+    for some in inputs.chunks(40) {
         let calls = some.iter().map(async |head| {
             let mut raw = Raw::connect(app.addr, 1).await.expect("connected");
             let began = Instant::now();
