@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{join, join_all, join5};
+use futures_util::future::{join, join_all, join4};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
