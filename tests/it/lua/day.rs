@@ -156,3 +156,27 @@ async fn a_step_ends_and_forgets_two_hundred_in_all() {
         }
     }
 }
+
+#[tokio::test]
+async fn two_who_roll_at_once_begin_one_day() {
+    let mut shop = Shop::open(Default::default()).await;
+    join_many(&shop, 450).await;
+    shop.did_quietly(&staff(), restaurant_set(OpenState::Closed, None)).await;
+    shop.later(DAY_MS);
+    let roll = async || loop {
+        match shop.roll("2026-11-23", DAY_ENDS_AT + DAY_MS).await {
+            Ok(RollStep::More) => {}
+            end => return end,
+        }
+    };
+    let ends = futures_util::future::join(roll(), roll()).await;
+    let (done, stale) = (Ok(RollStep::Done), Err(Rejection::Stale));
+    assert!(ends == (done.clone(), stale.clone()) || ends == (stale, done), "{ends:?}");
+    let days = shop
+        .events()
+        .await
+        .iter()
+        .filter(|event| event.restaurant.as_ref().is_some_and(|r| r.day == "2026-11-23"))
+        .count();
+    assert_eq!(days, 1);
+}
