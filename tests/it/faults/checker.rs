@@ -514,13 +514,13 @@ impl Expected {
 
 fn expectations(settled: &[Settled], verdict: &mut Verdict) -> BTreeMap<String, Expected> {
     let mut expected = BTreeMap::new();
-    let mut numbers: BTreeMap<String, Vec<((i64, i64), u64)>> = BTreeMap::new();
+    let mut numbers = BTreeMap::<String, Vec<_>>::new();
     let done = || settled.iter().filter(|one| one.status < 300);
     for one in done().filter(|one| one.operation.name == "join") {
         let number = one.body["number"].as_str().expect("a number").to_owned();
         let (letter, digits) = number.split_at(1);
         let line = numbers.entry(letter.to_owned()).or_default();
-        line.push((stamp(&one.body), digits.parse().expect("digits")));
+        line.push((stamp(&one.body), digits.parse::<u64>().expect("digits")));
         let id = one.body["id"].as_str().expect("an id").to_owned();
         if expected.insert(id, Expected { number, state: 0, calls: 0 }).is_some() {
             verdict.doubled.push("two parties got the same ticket".to_owned());
