@@ -44,7 +44,7 @@ use world::{Caller, Phase, World};
 /// The server's memory may drift by so much.
 const FLAT_PERCENT: f64 = 3.0;
 
-/// Open files come and go with connections: so many more are noise.
+/// Open files beside those of watchers come and go with requests: so many more are noise.
 const FILES_SLACK: f64 = 8.0;
 
 /// Ended tickets stay on screens for so long.
@@ -231,14 +231,14 @@ async fn until_empty(probe: &Probe) -> anyhow::Result<Option<f64>> {
 fn judge(before: Sample, steady: &[Sample], rest: &[Sample], emptied_s: Option<f64>) -> Value {
     let of = |samples: &[Sample], figure: fn(&Sample) -> f64| samples.iter().map(figure).collect::<Vec<f64>>();
     let trend = |figure| Trend::of(&of(steady, figure)).expect("there are samples");
-    let (rss, files) = (trend(|sample| sample.rss_kib), trend(|sample| sample.files));
+    let (rss, files) = (trend(|sample| sample.rss_kib), trend(|sample| sample.files - sample.watchers));
     let at_rest = |figure| trend::median(of(rest, figure)).expect("there are samples");
     let (rss_rest, files_rest) = (at_rest(|sample| sample.rss_kib), at_rest(|sample| sample.files));
     let rest_percent = 100.0 * (rss_rest - rss.median) / rss.median;
     let verdicts = [
         ("memory_flat", rss.is_flat(FLAT_PERCENT)),
         ("memory_at_rest", rest_percent <= FLAT_PERCENT),
-        ("files_flat", files.is_flat(5.0) || files.rise.abs().max((files.last - files.first).abs()) <= FILES_SLACK),
+        ("files_flat", files.rise.abs().max((files.last - files.first).abs()) <= FILES_SLACK),
         ("files_at_rest", files_rest <= before.files + FILES_SLACK),
         ("emptied", emptied_s.is_some()),
     ];
@@ -249,7 +249,7 @@ fn judge(before: Sample, steady: &[Sample], rest: &[Sample], emptied_s: Option<f
         "rss_end_kib": rss.last, "rss_rest_kib": rss_rest, "rss_max_kib": most(steady, |sample| sample.rss_kib),
         "rss_slope_percent": rounded(rss.rise_percent()), "rss_step_percent": rounded(rss.step_percent()),
         "rss_rest_percent": rounded(rest_percent),
-        "files_before": before.files, "files_median": files.median, "files_rest": files_rest,
+        "files_before": before.files, "files_beside_watchers": files.median, "files_rest": files_rest,
         "files_slope": rounded(files.rise), "threads_max": most(steady, |sample| sample.threads),
         "emptied_s": emptied_s.map(rounded),
     });

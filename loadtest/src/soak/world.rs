@@ -23,6 +23,9 @@ pub(super) const ADDRESSES: u8 = 8;
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Unused connections are closed after this, so that the server's open files are those of its watchers.
+const IDLE: Duration = Duration::from_secs(3);
+
 /// Refusals that people run into when others are quicker or nothing is left.
 const EXPECTED: [&str; 10] = [
     "already_final",
@@ -85,8 +88,10 @@ pub(super) fn address(from: u8) -> IpAddr {
 
 impl World {
     pub(super) async fn new(url: &str, seed: u64) -> anyhow::Result<Self> {
-        let client =
-            |from| reqwest::Client::builder().no_proxy().timeout(PATIENCE).local_address(address(from)).build();
+        let client = |from| {
+            let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(IDLE);
+            client.local_address(address(from)).build()
+        };
         let clients: Vec<_> = (0..ADDRESSES).map(client).collect::<Result<_, _>>()?;
         let staff = sign_in(&clients[0], url, "staff@demo.test").await?;
         Ok(Self {
