@@ -2,7 +2,7 @@
 # WAITLESS_* variables pass through: `WAITLESS_LISTEN=127.0.0.1:9000 make run`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults servers screenshots lighthouse
+.PHONY: help run test check faults soak servers screenshots lighthouse
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,3 +35,6 @@ lighthouse: ## how quickly the pages load, and what they could do better
 	@ci/node
 	@cargo build --quiet --release
 	@npm --prefix tests/browser run lighthouse
+
+soak: ## churn for WAITLESS_SOAK_MINUTES (10), memory flat; writes target/soak.json
+	@tests/soak

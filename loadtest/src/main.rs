@@ -1,6 +1,7 @@
 //! Clients that use a running WaitLess as people do. They share no code with the server.
 
 mod report;
+mod soak;
 mod walk;
 
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ enum Command {
         #[arg(long, value_delimiter = ',')]
         expect: Vec<String>,
     },
+    /// Guests, screens and staff come and go for minutes: what the server takes, and whether all that is shown is right
+    Soak(soak::Options),
 }
 
 #[tokio::main]
@@ -33,5 +36,6 @@ async fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Walk { url } => walk::run(url.trim_end_matches('/')).await,
         Command::Report { folder, out, expect } => report::run(&folder, &out, &expect),
+        Command::Soak(options) => soak::run(options).await,
     }
 }

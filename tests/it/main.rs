@@ -12,5 +12,6 @@ mod lua;
 mod model;
 mod replay;
 mod tidy;
+mod unseen;
 mod weaknesses;
 mod ws;

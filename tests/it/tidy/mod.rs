@@ -5,6 +5,7 @@ mod packaging;
 mod pages;
 mod scripts;
 mod source;
+mod writes;
 
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,235 @@
+//! What everybody in a soak shares: addresses, sessions, what was acknowledged, what the auditor sees.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::{IpAddr, Ipv4Addr},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{
+    mirror::{Mirror, Moment, Place, Stamp, stamp},
+    tally::Tally,
+};
+
+/// People come from so many addresses, 127.0.0.1 and up.
+pub(super) const ADDRESSES: u8 = 8;
+
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Unused connections are closed after this, so that the server's open files are those of its watchers.
+const IDLE: Duration = Duration::from_secs(3);
+
+/// Refusals that people run into when others are quicker or nothing is left.
+const EXPECTED: [&str; 10] = [
+    "already_final",
+    "already_waiting",
+    "line_empty",
+    "no_delays_left",
+    "no_recalls_left",
+    "nobody_behind",
+    "paused",
+    "sold_out",
+    "undo_expired",
+    "wrong_state",
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Everybody does what they do.
+    Churn,
+    /// Nobody does anything; screens come to rest.
+    Hold,
+    /// Screens are compared with the API, then everybody leaves.
+    Leave,
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub(super) enum Caller<'a> {
+    /// Somebody at one of the addresses.
+    Guest(u8),
+    /// A session.
+    Session(&'a str),
+}
+
+/// A phone's frame, to be compared with what the auditor saw at that rev.
+pub(super) struct Shown {
+    pub(super) ticket: String,
+    pub(super) stamp: Stamp,
+    pub(super) place: Place,
+    pub(super) heard_at: Instant,
+}
+
+pub(super) struct World {
+    pub(super) url: String,
+    pub(super) seed: u64,
+    pub(super) tally: Tally,
+    pub(super) phase: watch::Sender<Phase>,
+    pub(super) staff: String,
+    mirror: Mutex<Mirror>,
+    /// What the auditor saw lately.
+    moments: Mutex<BTreeMap<Stamp, Moment>>,
+    shown: Mutex<VecDeque<Shown>>,
+    /// The latest that was acknowledged of every ticket of the demo.
+    ledger: Mutex<HashMap<String, (Stamp, String)>>,
+    clients: Vec<reqwest::Client>,
+}
+
+pub(super) fn address(from: u8) -> IpAddr {
+    Ipv4Addr::new(127, 0, 0, 1 + from % ADDRESSES).into()
+}
+
+impl World {
+    pub(super) async fn new(url: &str, seed: u64) -> anyhow::Result<Self> {
+        let client = |from| {
+            let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(IDLE);
+            client.local_address(address(from)).build()
+        };
+        let clients: Vec<_> = (0..ADDRESSES).map(client).collect::<Result<_, _>>()?;
+        let staff = sign_in(&clients[0], url, "staff@demo.test").await?;
+        Ok(Self {
+            url: url.to_owned(),
+            seed,
+            tally: Tally::default(),
+            phase: watch::Sender::new(Phase::Churn),
+            staff,
+            mirror: Mutex::default(),
+            moments: Mutex::default(),
+            shown: Mutex::default(),
+            ledger: Mutex::default(),
+            clients,
+        })
+    }
+
+    /// Ended tickets stay on screens while they can be undone. A soak is only steady once as many go as come, so that
+    /// is made short; all else is as it comes.
+    pub(super) async fn shorten_undo(&self, undo_s: u32) -> anyhow::Result<()> {
+        let owner = sign_in(&self.clients[0], &self.url, "owner@demo.test").await?;
+        let request = self.clients[0].patch(format!("{}/v1/restaurants/demo/policy", self.url)).bearer_auth(owner);
+        let answer = request.json(&json!({ "undo_s": undo_s })).send().await?;
+        ensure!(answer.status().is_success(), "the policy: {}", answer.text().await?);
+        Ok(())
+    }
+
+    pub(super) fn churning(&self) -> bool {
+        *self.phase.borrow() == Phase::Churn
+    }
+
+    /// Until the phase changes, but no longer than this.
+    pub(super) async fn pause(&self, longest: Duration) {
+        let mut phase = self.phase.subscribe();
+        let churning = phase.borrow_and_update().eq(&Phase::Churn);
+        if churning {
+            drop(tokio::time::timeout(longest, phase.changed()).await);
+        }
+    }
+
+    pub(super) fn mirror(&self) -> MutexGuard<'_, Mirror> {
+        lock(&self.mirror)
+    }
+
+    pub(super) fn moments(&self) -> MutexGuard<'_, BTreeMap<Stamp, Moment>> {
+        lock(&self.moments)
+    }
+
+    pub(super) fn shown(&self) -> MutexGuard<'_, VecDeque<Shown>> {
+        lock(&self.shown)
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, HashMap<String, (Stamp, String)>> {
+        lock(&self.ledger)
+    }
+
+    /// Does something, and counts it by its kind. `None`: it was refused.
+    pub(super) async fn act(
+        &self,
+        kind: &'static str,
+        caller: Caller<'_>,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> Option<Value> {
+        self.tally.count("operations", kind);
+        match self.ask(caller, method, path, body, key).await {
+            Ok((status, answer)) if status < 300 => {
+                self.acknowledge(path, &answer);
+                Some(answer)
+            }
+            Ok((status, answer)) => {
+                let code = answer["code"].as_str().unwrap_or("none");
+                self.tally.count("refusals", code);
+                if status >= 500 || !EXPECTED.contains(&code) {
+                    self.tally.find(format!("{kind} was answered {status} {code}: {answer}"));
+                }
+                None
+            }
+            Err(error) => {
+                self.tally.find(format!("{kind} was not answered: {error:#}"));
+                None
+            }
+        }
+    }
+
+    /// Status and body of an answer.
+    pub(super) async fn ask(
+        &self,
+        caller: Caller<'_>,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> anyhow::Result<(u16, Value)> {
+        let client = match caller {
+            Caller::Guest(from) => &self.clients[usize::from(from % ADDRESSES)],
+            Caller::Session(_) => &self.clients[0],
+        };
+        let mut request = client.request(method, format!("{}/v1{path}", self.url));
+        if let Caller::Session(token) = caller {
+            request = request.bearer_auth(token);
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await?;
+        Ok((answer.status().as_u16(), answer.json().await.context("no JSON")?))
+    }
+
+    /// Notes the ticket that an answer is about. Of two answers the one of the higher rev is the later one.
+    fn acknowledge(&self, path: &str, answer: &Value) {
+        let ticket = if answer["ticket"].is_object() { &answer["ticket"] } else { answer };
+        let (Some(id), Some(state)) = (ticket["id"].as_str(), ticket["state"].as_str()) else { return };
+        // Other restaurants come and go; the auditor only sees the demo.
+        if path.starts_with("/restaurants/soak-") || !(path.contains("/demo/") || self.ledger().contains_key(id)) {
+            return;
+        }
+        let at = stamp(answer);
+        let mut ledger = self.ledger();
+        let known = ledger.entry(id.to_owned()).or_insert_with(|| (at, state.to_owned()));
+        if known.0 <= at {
+            *known = (at, state.to_owned());
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn sign_in(client: &reqwest::Client, url: &str, email: &str) -> anyhow::Result<String> {
+    let credentials = json!({ "email": email, "password": "waitless-demo" });
+    let answer = client.post(format!("{url}/v1/auth/sign-in")).json(&credentials).send().await?;
+    ensure!(answer.status().is_success(), "{email} cannot sign in: {}", answer.status());
+    let answer: Value = answer.json().await?;
+    Ok(answer["access_token"].as_str().context("no token")?.to_owned())
+}
