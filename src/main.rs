@@ -58,6 +58,7 @@ fn serve(settings: &Settings, dev: bool) -> Result<(), Ended> {
     let mut config =
         Config::from_settings(settings).map_err(|lines| Ended { code: Ended::BAD_CONFIGURATION, lines })?;
     config.dev = dev;
+    waitless::serve::raise_open_files();
     let listener = listen::bind(config.listen).map_err(|line| Ended::new(Ended::UNUSABLE, line))?;
     runtime(Builder::new_multi_thread())?.block_on(serve_until_stopped(listener, config)).map_err(failed)
 }

@@ -20,6 +20,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use places::{Place, Refused};
-pub use places::{Places, PlacesSettings, customer};
+pub use places::{Places, PlacesSettings, customer, raise_open_files};
 use stream::Guarded;
 
 /// After an error that is not of one connection (no files, no memory) the loop rests: soon again, but without spinning.
@@ -45,7 +46,7 @@ const BUFFER_LEN_MAX: usize = 2 * HEAD_LEN_MAX;
 pub struct ServeSettings {
     /// For the head of a request; also how long an idle connection is kept.
     pub head_max: Duration,
-    /// Without taking a single byte of what is being sent.
+    /// Without taking a single byte of what is being sent, or acknowledging what was.
     pub stall_max: Duration,
 }
 
@@ -111,8 +112,7 @@ async fn serve(
     settings: ServeSettings,
     stop: CancellationToken,
 ) {
-    // A frame is small and whole: it must not wait for the acknowledgement of the one before.
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = prepare(&stream, settings.stall_max) {
         tracing::debug!(%error, "a connection is gone already");
         return;
     }
@@ -142,6 +142,15 @@ async fn serve(
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
+}
+
+fn prepare(stream: &TcpStream, stall_max: Duration) -> io::Result<()> {
+    // A frame is small and whole: it must not wait for the acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    // A phone that has gone without a word acknowledges nothing; the ticks it is sent would be tried for a quarter of
+    // an hour.
+    let unacknowledged_ms = u32::try_from(stall_max.as_millis()).unwrap_or(u32::MAX);
+    Ok(setsockopt(stream, TcpUserTimeout, &unacknowledged_ms)?)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Files that are not connections of clients: Redis, PostgreSQL, logs, the listener, and some to spare.
 const OTHER_FILES: usize = 256;
@@ -36,11 +37,16 @@ impl PlacesSettings {
 
 /// The soft limit of this process's open files.
 fn open_files_max() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let soft = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
-    match soft {
-        Some("unlimited") => usize::MAX,
-        soft => soft.and_then(|soft| soft.parse().ok()).unwrap_or(OPEN_FILES_USUAL),
+    let soft = getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, _hard)| usize::try_from(soft).unwrap_or(usize::MAX));
+    soft.unwrap_or(OPEN_FILES_USUAL)
+}
+
+/// Lets this process have as many open files as it may at all: systems start it with few, for the sake of old programs.
+pub fn raise_open_files() {
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_soft, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, open_files = open_files_max(), "no more open files than at the start");
     }
 }
 

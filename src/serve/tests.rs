@@ -130,3 +130,21 @@ async fn a_server_that_stops_finishes_what_was_begun() {
     assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
     drop(idle);
 }
+
+#[tokio::test]
+async fn what_is_sent_does_not_wait_and_is_not_sent_for_ever() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let stream = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connected");
+    prepare(&stream, Duration::from_secs(7)).expect("prepared");
+    assert!(stream.nodelay().expect("an option"));
+    assert_eq!(nix::sys::socket::getsockopt(&stream, TcpUserTimeout), Ok(7_000));
+}
+
+#[test]
+fn all_files_that_may_be_open_are_used() {
+    use nix::sys::resource::{Resource::RLIMIT_NOFILE, getrlimit, setrlimit};
+    let (soft, hard) = getrlimit(RLIMIT_NOFILE).expect("a limit");
+    setrlimit(RLIMIT_NOFILE, soft.min(512), hard).expect("fewer are always allowed");
+    raise_open_files();
+    assert_eq!(getrlimit(RLIMIT_NOFILE), Ok((hard, hard)));
+}

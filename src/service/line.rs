@@ -323,14 +323,15 @@ impl Lines {
     /// command's reply.
     ///
     /// # Errors
-    /// As [`Lines::room`].
+    /// [`QueueError::OutcomeUnknown`] when the room cannot be entered: the command is done all the same.
     pub async fn ticket_after(
         &self,
         restaurant: RestaurantId,
         outcome: &Outcome,
         ticket: &Ticket,
     ) -> Result<TicketFrame, LineError> {
-        let room = self.settled_room(restaurant).await?;
+        let room =
+            self.settled_room(restaurant).await.map_err(|error| QueueError::OutcomeUnknown(error.to_string()))?;
         Ok(room.read(|replica, heading| {
             if replica.stamp() >= outcome.stamp
                 && let Some(known) = replica.ticket(&ticket.id)

@@ -63,6 +63,18 @@ pub enum Opened {
     Failed,
 }
 
+/// An opening that is in the list of those under way; out of it when this is dropped, also by a panic.
+struct UnderWay {
+    shared: Arc<Shared>,
+    id: RestaurantId,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.shared.opening.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
 /// Why a restaurant could not be opened.
 #[derive(Debug, thiserror::Error)]
 enum OpenError {
@@ -191,10 +203,10 @@ impl Restaurants {
         }
         let (tell, result) = watch::channel(None);
         opening.insert(id, result.clone());
-        let shared = Arc::clone(&self.shared);
+        let under_way = UnderWay { shared: Arc::clone(&self.shared), id };
         tokio::spawn(async move {
-            let opened = shared.open_now(id).await;
-            shared.opening.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            let opened = under_way.shared.open_now(id).await;
+            drop(under_way);
             // Nobody may be waiting.
             let _ = tell.send(Some(opened));
         });

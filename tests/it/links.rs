@@ -21,7 +21,7 @@ const CROWD: usize = 3_000;
 const UNDER_WAY_MAX: usize = 1_024;
 
 async fn wired_queue() -> (Wire, Queue) {
-    let (wire, url) = Wire::to(&given("WAITLESS_TEST_REDIS_URL"), Flow::Open).await;
+    let (wire, url) = Wire::to(&given("WAITLESS_TEST_REDIS_URL"), Flow::Open);
     (wire, Queue::new(&url, &QueueSettings { namespace: "links".to_owned(), guarded: false }).expect("a URL"))
 }
 
@@ -73,7 +73,7 @@ async fn stamp(shop: &Shop) -> Stamp {
 
 #[tokio::test]
 async fn a_live_link_that_died_without_a_word_is_found_and_replaced() {
-    let (wire, url) = Wire::to(&given("WAITLESS_TEST_REDIS_URL"), Flow::Open).await;
+    let (wire, url) = Wire::to(&given("WAITLESS_TEST_REDIS_URL"), Flow::Open);
     let shop = Shop::open(Layout::default()).await;
     // Commands go straight to Redis: only what is published is cut off.
     let live = Live::start(&url, shop.queue.clone()).expect("a URL");
@@ -95,7 +95,7 @@ async fn a_live_link_that_died_without_a_word_is_found_and_replaced() {
 
 #[tokio::test]
 async fn a_live_link_that_only_hears_nothing_is_found_by_listening() {
-    let (wire, url) = Wire::to(&given("WAITLESS_TEST_REDIS_URL"), Flow::Open).await;
+    let (wire, url) = Wire::to(&given("WAITLESS_TEST_REDIS_URL"), Flow::Open);
     let shop = Shop::open(Layout::default()).await;
     let live = Live::start(&url, shop.queue.clone()).expect("a URL");
     let ears = Ears::default();

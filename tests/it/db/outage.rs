@@ -14,7 +14,7 @@ use crate::harness::{
 #[tokio::test]
 async fn a_server_starts_without_postgresql_and_finds_it_when_it_comes() {
     let database = fresh_database().await;
-    let (wire, url) = Wire::to_database(&database.url, Flow::Gone).await;
+    let (wire, url) = Wire::to_secret(&database.url, Flow::Gone);
     let db = Db::connect_lazy(&url).expect("nothing is connected yet");
     let error = db.ping().await.expect_err("nobody listens");
     assert!(error.is_transient(), "{error:?}");
@@ -27,7 +27,7 @@ async fn a_server_starts_without_postgresql_and_finds_it_when_it_comes() {
 #[tokio::test]
 async fn a_frozen_postgresql_ends_calls_and_is_left_for_a_new_connection() {
     let database = fresh_database().await;
-    let (wire, url) = Wire::to_database(&database.url, Flow::Open).await;
+    let (wire, url) = Wire::to_secret(&database.url, Flow::Open);
     let db = Db::connect_lazy(&url).expect("a URL");
     db.ping().await.expect("the wire is open");
 
@@ -41,7 +41,7 @@ async fn a_frozen_postgresql_ends_calls_and_is_left_for_a_new_connection() {
 #[tokio::test]
 async fn calls_under_way_end_when_postgresql_freezes_and_their_connections_are_replaced() {
     let database = fresh_database().await;
-    let (wire, url) = Wire::to_database(&database.url, Flow::Open).await;
+    let (wire, url) = Wire::to_secret(&database.url, Flow::Open);
     let db = Db::connect_lazy(&url).expect("a URL");
     let mut holder = database.connect().await;
     let mut transaction = holder.begin().await.expect("a transaction");

@@ -46,7 +46,7 @@ async fn the_line_goes_on_without_it() {
 async fn a_server_that_starts_alone_waits_for_both() {
     let mut report = super::report::Report::of("started_alone");
     let (mut redis, database) = (OwnRedis::durable().await, demo_database().await);
-    let (wire, database_url) = Wire::to_database(&database.url, Flow::Gone).await;
+    let (wire, database_url) = Wire::to_secret(&database.url, Flow::Gone);
     redis.kill();
     let mut server = Server::begin(&redis.url, &database, &database_url);
     until("it listens", async || (server.readyz().await == Some(503)).then_some(())).await;

@@ -61,8 +61,8 @@ impl Stage {
         let report = Report::of(case);
         let redis = OwnRedis::durable().await;
         let database = demo_database().await;
-        let (redis_wire, by_wire) = Wire::to(&redis.url, Flow::Open).await;
-        let (postgres_wire, database_url) = Wire::to_database(&database.url, Flow::Open).await;
+        let (redis_wire, by_wire) = Wire::to(&redis.url, Flow::Open);
+        let (postgres_wire, database_url) = Wire::to_secret(&database.url, Flow::Open);
         let redis_url = if reach == Reach::ByWire { &by_wire } else { &redis.url };
         let server = Server::begin(redis_url, &database, &database_url);
         server.ready().await;

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -36,7 +36,14 @@ pub enum Flow {
 /// A wire. It ends with the runtime of the test.
 pub struct Wire {
     flow: watch::Sender<Flow>,
-    swallowing: Arc<Swallowing>,
+    marks: Arc<Marks>,
+}
+
+/// What is noted on the way, and taken off it.
+#[derive(Default)]
+struct Marks {
+    asked_bytes: AtomicU64,
+    swallowing: Swallowing,
 }
 
 /// The same server by way of this port, and the address it really has.
@@ -50,20 +57,20 @@ fn by_way_of(url: &str, port: u16) -> (String, String) {
 
 impl Wire {
     /// A wire to the server of this URL, and the URL by way of it.
-    pub async fn to(url: &str, flow: Flow) -> (Self, String) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    pub fn to(url: &str, flow: Flow) -> (Self, String) {
+        let listener = listen_at(([127, 0, 0, 1], 0).into());
         let address = listener.local_addr().expect("an address");
         let (url, server) = by_way_of(url, address.port());
         let (flow, watching) = watch::channel(flow);
-        let swallowing = Arc::new(Swallowing::default());
+        let marks = Arc::new(Marks::default());
         let listener = (*watching.borrow() != Flow::Gone).then_some(listener);
-        tokio::spawn(listen(listener, address, Arc::from(server), watching, Arc::clone(&swallowing)));
-        (Self { flow, swallowing }, url)
+        tokio::spawn(listen(listener, address, Arc::from(server), watching, Arc::clone(&marks)));
+        (Self { flow, marks }, url)
     }
 
-    /// A wire to the database of this URL.
-    pub async fn to_database(url: &Secret, flow: Flow) -> (Self, Secret) {
-        let (wire, url) = Self::to(url.expose(), flow).await;
+    /// The same for a URL that holds a password.
+    pub fn to_secret(url: &Secret, flow: Flow) -> (Self, Secret) {
+        let (wire, url) = Self::to(url.expose(), flow);
         (wire, url.into())
     }
 
@@ -73,12 +80,17 @@ impl Wire {
 
     /// Takes the next event that Redis pushes to a subscriber of a restaurant off the wire.
     pub fn swallow_one(&self) {
-        self.swallowing.wanted.fetch_add(1, Ordering::SeqCst);
+        self.marks.swallowing.wanted.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Bytes that were sent to the server so far.
+    pub fn asked_bytes(&self) -> u64 {
+        self.marks.asked_bytes.load(Ordering::SeqCst)
     }
 
     /// How many were taken off.
     pub fn swallowed(&self) -> usize {
-        self.swallowing.done.load(Ordering::SeqCst)
+        self.marks.swallowing.done.load(Ordering::SeqCst)
     }
 }
 
@@ -87,14 +99,14 @@ async fn listen(
     address: SocketAddr,
     server: Arc<str>,
     mut flow: watch::Receiver<Flow>,
-    swallowing: Arc<Swallowing>,
+    marks: Arc<Marks>,
 ) {
     loop {
         let now = *flow.borrow_and_update();
         if now == Flow::Gone {
             listener = None;
         } else if listener.is_none() {
-            listener = Some(again(address));
+            listener = Some(listen_at(address));
         }
         let accepted = async {
             match &listener {
@@ -106,21 +118,21 @@ async fn listen(
             changed = flow.changed() => if changed.is_err() { return },
             accepted = accepted => {
                 let Ok((client, _)) = accepted else { continue };
-                tokio::spawn(carry(client, Arc::clone(&server), flow.clone(), Arc::clone(&swallowing)));
+                tokio::spawn(carry(client, Arc::clone(&server), flow.clone(), Arc::clone(&marks)));
             }
         }
     }
 }
 
-/// Listens where it listened before, also while old connections linger.
-fn again(address: SocketAddr) -> TcpListener {
+/// Listens, also where it listened before and old connections linger.
+fn listen_at(address: SocketAddr) -> TcpListener {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseaddr(true).expect("permitted");
-    socket.bind(address).expect("the same port");
+    socket.bind(address).expect("a port");
     socket.listen(1_024).expect("listens")
 }
 
-async fn carry(client: TcpStream, server: Arc<str>, flow: watch::Receiver<Flow>, swallowing: Arc<Swallowing>) {
+async fn carry(client: TcpStream, server: Arc<str>, flow: watch::Receiver<Flow>, marks: Arc<Marks>) {
     let mut watching = flow.clone();
     let Ok(upstream) = TcpStream::connect(&*server).await else { return };
     for socket in [&client, &upstream] {
@@ -129,8 +141,8 @@ async fn carry(client: TcpStream, server: Arc<str>, flow: watch::Receiver<Flow>,
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), upstream.into_split());
     let carrying = async {
         tokio::join!(
-            pump(from_client, to_server, flow.clone(), None),
-            pump(from_server, to_client, flow.clone(), Some(&swallowing)),
+            pump(from_client, to_server, flow.clone(), Way::Asking(&marks.asked_bytes)),
+            pump(from_server, to_client, flow.clone(), Way::Answering(&marks.swallowing)),
         )
     };
     tokio::pin!(carrying);
@@ -145,13 +157,14 @@ async fn carry(client: TcpStream, server: Arc<str>, flow: watch::Receiver<Flow>,
     }
 }
 
+/// Which way bytes go.
+enum Way<'a> {
+    Asking(&'a AtomicU64),
+    Answering(&'a Swallowing),
+}
+
 /// Carries bytes one way; what is under way keeps its order and its delay.
-async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    flow: watch::Receiver<Flow>,
-    swallowing: Option<&Swallowing>,
-) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, flow: watch::Receiver<Flow>, way: Way<'_>) {
     let (sender, mut under_way) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let reading = async move {
         let (mut buffer, mut held) = (vec![0; 64 << 10], Vec::new());
@@ -161,9 +174,12 @@ async fn pump(
                 return;
             }
             held.extend_from_slice(&buffer[..len]);
-            let passing = match swallowing {
-                Some(swallowing) => swallowing.pass(&mut held),
-                None => std::mem::take(&mut held),
+            let passing = match way {
+                Way::Asking(bytes) => {
+                    bytes.fetch_add(len as u64, Ordering::SeqCst);
+                    std::mem::take(&mut held)
+                }
+                Way::Answering(swallowing) => swallowing.pass(&mut held),
             };
             let delay = match *flow.borrow() {
                 Flow::Slow(delay) => delay,

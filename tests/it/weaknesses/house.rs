@@ -13,7 +13,11 @@ use waitless::{
     },
 };
 
-use crate::harness::{app::TestApp, until};
+use crate::harness::{
+    app::TestApp,
+    until,
+    wire::{Flow, Wire},
+};
 
 pub(super) const DEMO: &str = "/v1/restaurants/demo";
 
@@ -60,6 +64,18 @@ impl House {
             house.start_another().await;
         }
         house
+    }
+
+    /// The same, with a wire between the servers and PostgreSQL.
+    pub(super) async fn with_postgres_by_wire(servers: usize, change: impl FnOnce(&mut Config)) -> (Self, Wire) {
+        let mut between = None;
+        let house = Self::open_with(servers, |config| {
+            change(config);
+            let (wire, url) = Wire::to_secret(&config.database_url, Flow::Open);
+            config.database_url = url;
+            between = Some(wire);
+        });
+        (house.await, between.expect("the settings were changed"))
     }
 
     pub(super) async fn start_another(&mut self) {

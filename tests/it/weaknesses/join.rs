@@ -11,11 +11,8 @@ use rand::RngExt as _;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{
-    house::{DEMO, House, STOCK, array, counted, counts, own, party, text},
-    wire::Wire,
-};
-use crate::harness::until;
+use super::house::{DEMO, House, STOCK, array, counted, counts, own, party, text};
+use crate::harness::{until, wire::Flow};
 
 const ITEM: &str = "galbijjim";
 
@@ -52,9 +49,7 @@ async fn assert_nothing_leaked(house: &House, joined: &[Value]) -> usize {
 async fn weakness_07_a_join_leaks_neither_number_nor_stock_nor_place() {
     /// Who ask the server that stops.
     const AT_THE_DYING: usize = 60;
-    let mut wire = None;
-    let mut house = House::open_with(3, |config| wire = Some(Wire::to(&mut config.database_url))).await;
-    let wire = wire.expect("a wire");
+    let (mut house, wire) = House::with_postgres_by_wire(3, |_| {}).await;
     let order = |n: usize| json!({"items": [{"item": ITEM, "quantity": 1 + n % 2}]});
     house.guest().join_as(order(0)).await.did();
 
@@ -63,7 +58,7 @@ async fn weakness_07_a_join_leaks_neither_number_nor_stock_nor_place() {
         let (house, wire, body) = (&house, &wire, order(n));
         async move {
             if n == 5 {
-                wire.cut();
+                wire.set(Flow::Gone);
             }
             house.guest().at(n % 2).join_as(body).await
         }
@@ -71,7 +66,7 @@ async fn weakness_07_a_join_leaks_neither_number_nor_stock_nor_place() {
     let joined: Vec<Value> = join_all(joins).await.into_iter().map(|answer| answer.did()).collect();
     until("this server has heard of all", async || (house.waiting().await.len() == 21).then_some(())).await;
     assert_nothing_leaked(&house, &joined).await;
-    wire.mend();
+    wire.set(Flow::Open);
 
     // Refusals take nothing, whatever was looked at before them.
     let full = joined.len() + 1;

@@ -13,9 +13,14 @@ use sqlx::{Connection as _, PgConnection};
 use super::{
     house::{DEMO, House, array, own, party},
     spy::{Asked, Spy},
-    wire::Wire,
 };
-use crate::harness::{redis_of_ones_own::OwnRedis, until, watch::Watcher};
+use crate::harness::{
+    given,
+    redis_of_ones_own::OwnRedis,
+    until,
+    watch::Watcher,
+    wire::{Flow, Wire},
+};
 
 /// Reads frames until one shows what is looked for; how many were read.
 async fn frames_until(watcher: &mut Watcher, shows: impl Fn(&Value) -> bool) -> usize {
@@ -37,13 +42,7 @@ async fn weakness_16_places_are_pushed_and_cost_the_stores_nothing() {
     const PHONES: usize = 40;
     const CALLS: usize = 10;
     let redis = OwnRedis::start().await;
-    let mut wire = None;
-    let house = House::open_with(1, |config| {
-        config.redis_url = redis.url.clone().into();
-        wire = Some(Wire::to(&mut config.database_url));
-    })
-    .await;
-    let wire = wire.expect("a wire");
+    let (house, wire) = House::with_postgres_by_wire(1, |config| config.redis_url = redis.url.clone().into()).await;
     let mut tickets = Vec::new();
     for _ in 0..CALLS + 3 {
         tickets.push(house.guest().join().await);
@@ -155,9 +154,8 @@ async fn weakness_17_a_call_has_steps_sizes_and_times() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weakness_18_no_transaction_waits_for_anybody() {
     const RESTAURANTS: usize = 6;
-    let mut wire = None;
-    let house = House::open_with(2, |config| wire = Some(Wire::to(&mut config.redis_url))).await;
-    let wire = wire.expect("a wire");
+    let (wire, redis_url) = Wire::to_secret(&given("WAITLESS_TEST_REDIS_URL").into(), Flow::Open);
+    let house = House::open_with(2, |config| config.redis_url = redis_url).await;
     let slugs: Vec<String> = (0..RESTAURANTS).map(|n| format!("other-{n}")).collect();
     for slug in &slugs {
         house.another_restaurant(slug).await;
@@ -165,7 +163,8 @@ async fn weakness_18_no_transaction_waits_for_anybody() {
     let database = house.servers[0].config.database_url.clone();
     let (sign_in, policy) =
         (json!({"email": "staff@demo.test", "password": "waitless-demo"}), format!("{DEMO}/policy"));
-    wire.delay(Duration::from_millis(200));
+    // Both ways.
+    wire.set(Flow::Slow(Duration::from_millis(100)));
     let done = AtomicBool::new(false);
     let load = async {
         // Whatever uses both: joining, signing in, changing rules, and opening restaurants that were never open.

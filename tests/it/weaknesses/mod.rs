@@ -11,4 +11,3 @@ mod live;
 mod order;
 mod spy;
 mod timers;
-mod wire;
