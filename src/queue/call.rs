@@ -1,6 +1,6 @@
 //! Calling a script: a command becomes its arguments, its reply becomes an [`Outcome`].
 
-use redis::Value;
+use redis::{ErrorKind, ServerErrorKind, Value, aio::ConnectionManager};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Queue, QueueError, keys::Partition, script::Script};
@@ -138,26 +138,38 @@ impl Queue {
             "{name} takes {:?}",
             script.arguments
         );
-        let mut invocation = script.redis.prepare_invoke();
-        for key in keys {
-            invocation.key(key);
-        }
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         let idempotency = context.idempotency.as_ref();
-        invocation
-            .arg(restaurant.to_string())
-            .arg(context.now.map(|now| now.to_string()).unwrap_or_default())
-            .arg(self.epoch_seen(partition))
-            .arg(context.actor.role.as_str())
-            .arg(text(context.actor.device.as_deref()))
-            .arg(text(context.actor.account.as_deref()))
-            .arg(text(idempotency.map(|idempotency| idempotency.key.as_str())))
-            .arg(text(idempotency.map(|idempotency| idempotency.body.as_str())))
-            .arg(idempotency.map_or(0, |idempotency| idempotency.ttl_ms));
-        for (_, value) in arguments.0 {
-            invocation.arg(value);
-        }
-        match self.redis.call(async |redis| invocation.invoke_async(redis).await).await {
+        let command = |verb: &str, script: &str| {
+            let mut command = redis::cmd(verb);
+            command
+                .arg(script)
+                .arg(keys.len())
+                .arg(keys)
+                .arg(restaurant.to_string())
+                .arg(context.now.map(|now| now.to_string()).unwrap_or_default())
+                .arg(self.epoch_seen(partition))
+                .arg(context.actor.role.as_str())
+                .arg(text(context.actor.device.as_deref()))
+                .arg(text(context.actor.account.as_deref()))
+                .arg(text(idempotency.map(|idempotency| idempotency.key.as_str())))
+                .arg(text(idempotency.map(|idempotency| idempotency.body.as_str())))
+                .arg(idempotency.map_or(0, |idempotency| idempotency.ttl_ms));
+            for (_, value) in &arguments.0 {
+                command.arg(value);
+            }
+            command
+        };
+        let run = async |redis: &mut ConnectionManager| {
+            match command("EVALSHA", &script.hash).query_async(redis).await {
+                // Redis has restarted or was told to forget its scripts. A text it is given it cannot forget before.
+                Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                    command("EVAL", &script.text).query_async(redis).await
+                }
+                answer => answer,
+            }
+        };
+        match self.redis.call(run).await {
             Ok(Value::Array(reply)) => Ok(reply),
             Ok(other) => Err(QueueError::Protocol(format!("{name} answered {other:?}"))),
             Err(error) => Err(explained(script, error)),

@@ -27,8 +27,8 @@ use tokio::{
 
 use super::QueueError;
 
-/// A connection attempt may take this long.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// A connection attempt may take this long, its handshake of two answers included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Redis may take this long to answer a command. A request that needs two still is answered within two seconds.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(900);

@@ -21,10 +21,13 @@ use tokio::{
 use super::{
     Queue,
     call::unpack,
-    connect::CONNECT_TIMEOUT,
     live::{CONFIRM_TIMEOUT, Heard, Wanted},
 };
 use crate::domain::Event;
+
+/// A connection attempt may take this long, its handshake included: nobody waits for it, and a slow Redis is better
+/// than none.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Between attempts to connect.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
@@ -81,7 +84,7 @@ async fn connect(client: &Client, ear: &Arc<Ear>) -> Option<MultiplexedConnectio
         });
     // The handshake has no timeout of its own, and a frozen Redis does not answer it.
     let connecting = client.get_multiplexed_async_connection_with_config(&config);
-    timeout(CONNECT_TIMEOUT + CONFIRM_TIMEOUT, connecting).await.ok()?.ok()
+    timeout(CONNECT_TIMEOUT, connecting).await.ok()?.ok()
 }
 
 /// Takes in what one connection is sent.

@@ -84,8 +84,10 @@ pub struct Script {
     pub name: &'static str,
     /// Names of its own arguments, from its header.
     pub arguments: Vec<&'static str>,
-    /// The joined text and its hash.
-    pub redis: redis::Script,
+    /// The joined text.
+    pub text: String,
+    /// Its SHA-1 in hex, by which Redis knows it.
+    pub hash: String,
     /// For each line of the joined text: file and line.
     origins: Vec<(&'static str, usize)>,
 }
@@ -126,7 +128,8 @@ impl Script {
                 }
             }
         }
-        Self { name: file.name, arguments: header_list(file, "ARGV"), redis: redis::Script::new(&text), origins }
+        let hash = redis::Script::new(&text).get_hash().to_owned();
+        Self { name: file.name, arguments: header_list(file, "ARGV"), text, hash, origins }
     }
 
     /// The message with `user_script:<line>` replaced by file and line.

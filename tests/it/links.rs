@@ -1,10 +1,13 @@
 //! The two connections to Redis when the network between fails without a word.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use waitless::{
-    domain::Stamp,
+    domain::{RestaurantId, Stamp},
     queue::{Heard, Live, Queue, QueueError, QueueSettings},
 };
 
@@ -84,7 +87,7 @@ async fn a_live_link_that_died_without_a_word_is_found_and_replaced() {
     until("the first change is heard", async || ears.has_rev(first)).await;
 
     wire.set(Flow::Frozen);
-    let while_frozen = live.subscribe(waitless::domain::RestaurantId(7), ears.sink()).await;
+    let while_frozen = live.subscribe(RestaurantId(7), ears.sink()).await;
     assert!(while_frozen.is_err(), "no confirmation can come");
     wire.set(Flow::Open);
     until("the subscriber is told to read again", async || ears.has(|heard| matches!(heard, Heard::Resumed))).await;
@@ -122,4 +125,15 @@ async fn what_is_done_is_never_said_to_have_been_refused() {
         matches!(kept, Err(QueueError::OutcomeUnknown(_))),
         "the join is there, whoever asks again learns it: {kept:?}"
     );
+}
+
+#[tokio::test]
+async fn a_slow_redis_is_better_than_none() {
+    let (wire, url) = Wire::to(&given("WAITLESS_TEST_REDIS_URL"), Flow::Slow(Duration::from_millis(150)));
+    let queue = Queue::new(&url, &QueueSettings { namespace: "links".to_owned(), guarded: false }).expect("a URL");
+    until("commands are answered", async || queue.ping().await.ok()).await;
+    let live = Live::start(&url, queue).expect("a URL");
+    let ears = Ears::default();
+    until("changes would be heard", async || live.subscribe(RestaurantId(7), ears.sink()).await.ok()).await;
+    drop(wire);
 }

@@ -104,14 +104,10 @@ async fn a_snapshot_holds_every_live_ticket() {
     let before = epoch(&shop).await;
     shop.set_field("src", "run_id", "another").await;
     let scripts = script::load_all(true);
-    let mut invocation = scripts["snapshot"].redis.prepare_invoke();
-    for key in shop.queue.keys().of_restaurant(shop.id) {
-        invocation.key(key);
-    }
-    for argument in [&shop.id.to_string(), "", "0", "timer", "", "", "", "", "0"] {
-        invocation.arg(argument);
-    }
-    let reply: Vec<String> = invocation.invoke_async(&mut shop.redis().await).await.expect("a refusal");
+    let (mut eval, keys) = (redis::cmd("EVAL"), shop.queue.keys().of_restaurant(shop.id));
+    eval.arg(&scripts["snapshot"].text).arg(keys.len()).arg(keys);
+    eval.arg(&[&shop.id.to_string(), "", "0", "timer", "", "", "", "", "0"]);
+    let reply: Vec<String> = eval.query_async(&mut shop.redis().await).await.expect("a refusal");
     assert_eq!(reply, ["refused", "new_source"]);
     cover.saw("new_source");
     assert_eq!(shop.snapshot().await.stamp.epoch, epoch(&shop).await);
