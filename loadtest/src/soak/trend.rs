@@ -91,6 +91,12 @@ mod tests {
     }
 
     #[test]
+    fn a_leak_that_is_given_back_at_the_very_end_is_not() {
+        let leak = trend((0..480).map(|i| 40_000.0 + if i < 430 { f64::from(i) * 6.0 } else { 0.0 }));
+        assert!(leak.step_percent().abs() < 3.0 && !leak.is_flat(3.0), "{leak:?}");
+    }
+
+    #[test]
     fn a_late_step_is_not() {
         let step = trend((0..480).map(|i| if i >= 420 { 42_000.0 } else { 40_000.0 }));
         assert!(step.rise_percent().abs() < 3.0 && !step.is_flat(3.0), "{step:?}");
