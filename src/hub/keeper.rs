@@ -305,10 +305,17 @@ impl Keeper {
         let near = self.room.hub.settings.cadence.near as usize + 1;
         let state = self.room.state();
         let replica = state.replica();
-        // Also those whom the change has just pushed back.
-        let reach = near + tickets.len();
-        let heads = lines.iter().flat_map(|line| replica.standing(*line).waiting().iter().take(reach));
-        self.room.bells.ring_phones(tickets.iter().chain(heads.map(|ticket| &ticket.id)));
+        // Also those whom the change has just pushed back, and those whom it brought into a band that is told more often.
+        let shift = tickets.len();
+        let bands = self.room.hub.settings.cadence.bands.iter().map(|(up_to, _)| *up_to as usize + 1);
+        let edges: Vec<_> = bands.map(|end| end.saturating_sub(shift)..end).collect();
+        let moved = |line| {
+            let waiting = replica.standing(line).waiting();
+            let heads = waiting.iter().take(near + shift);
+            heads.chain(edges.iter().cloned().flat_map(|edge| waiting.iter().skip(edge.start).take(edge.len())))
+        };
+        let moved = lines.iter().flat_map(|line| moved(*line)).map(|ticket| &ticket.id);
+        self.room.bells.ring_phones(tickets.iter().chain(moved));
     }
 
     /// The source confirms the state.

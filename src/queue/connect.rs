@@ -34,7 +34,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// A call may take this long with everything: waiting for its turn, connecting, the answer.
-const CALL_TIMEOUT: Duration = Duration::from_millis(1_500);
+const CALL_TIMEOUT: Duration = Duration::from_millis(1_300);
 
 /// Calls under way at once. Redis gains nothing from more: it runs one at a time.
 const CALLS_MAX: usize = 1_024;

@@ -80,6 +80,24 @@ async fn nobodys_position_is_older_than_its_interval() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_comes_nearer_is_told_as_often_as_those_who_are_there() {
+    let source = long_line().await;
+    let hub = hub(&source, HubSettings::default());
+    // Told just before the change; the change brings it over the edge, one place or many.
+    for (serial, gone, interval_ms) in [(102, 0..2, 3_000), (140, 2..45, 3_000), (70, 45..57, 1_000)] {
+        let gone: Vec<Ticket> = gone.map(called).collect();
+        let mut phone = Client::open(&hub, Watch::Ticket(ticket(serial).id)).await;
+        let before = phone.news().await["ahead"].as_u64().expect("ahead");
+        pass(ms(100)).await;
+        let passed = gone.len() as u64;
+        source.happen("ticket.called", gone);
+        pass(ms(interval_ms)).await;
+        let last = phone.frames_now().pop().unwrap_or_default();
+        assert_eq!(last["ahead"], before - passed, "{serial}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_concerns_the_ticket_itself_is_told_at_once_however_far_back() {
     let source = long_line().await;
     let hub = hub(&source, HubSettings::default());

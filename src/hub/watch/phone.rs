@@ -29,15 +29,26 @@ pub(super) struct PhoneView {
     version: u64,
     common: u64,
     near: bool,
-    /// When a position may be shown again.
-    position_at: Instant,
+    /// When its position was last looked at, shown or not.
+    looked_at: Instant,
+    /// The part of its interval after which it is looked at again. The interval is that of where it stands now, which
+    /// may be less far than where it stood.
+    jitter: f64,
 }
 
 impl PhoneView {
     /// A ticket of the room, or one that has ended.
     pub(super) async fn find(room: &Room, id: TicketId) -> Result<Self, WatchError> {
-        let mut view =
-            Self { id, ticket: None, shown: None, version: 0, common: 0, near: true, position_at: Instant::now() };
+        let mut view = Self {
+            id,
+            ticket: None,
+            shown: None,
+            version: 0,
+            common: 0,
+            near: true,
+            looked_at: Instant::now(),
+            jitter: 1.0,
+        };
         let known = room.state().replica().ticket(&view.id).is_some();
         if !known {
             let ticket = room.source_ticket(&view.id).await?.ok_or(WatchError::NotFound)?;
@@ -87,7 +98,8 @@ impl PhoneView {
             || self.ticket.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &ticket));
         let mut look = Look::default();
         let changed = own || self.version != state.version();
-        if resync || (changed && (own || interval.is_none() || self.position_at <= now)) {
+        let due = interval.is_none() || self.position_at(interval) <= now;
+        if resync || (changed && (own || due)) {
             self.near = ahead.map_or(ticket.state == TicketState::Called, |ahead| ahead <= settings.cadence.near);
             let every = if self.near { settings.tick_near } else { settings.tick_far };
             let heading = state.heading(now, super::millis(every));
@@ -101,17 +113,22 @@ impl PhoneView {
             }
             (self.shown, self.version, self.common) = (Some(said), state.version(), state.common());
             self.ticket = Some(ticket);
-            self.position_at = now + jittered(interval.unwrap_or_default());
-        } else if !changed && self.position_at <= now {
-            self.position_at = now + jittered(interval.unwrap_or_default());
+            (self.looked_at, self.jitter) = (now, jitter());
+        } else if !changed && due {
+            (self.looked_at, self.jitter) = (now, jitter());
         }
-        look.again_at = interval.map(|_| self.position_at);
+        look.again_at = interval.map(|_| self.position_at(interval));
         look
+    }
+
+    /// When a position may be shown again.
+    fn position_at(&self, interval: Option<Duration>) -> Instant {
+        self.looked_at + interval.unwrap_or_default().mul_f64(self.jitter)
     }
 }
 
-fn jittered(interval: Duration) -> Duration {
-    interval.mul_f64(JITTER_MIN + (1.0 - JITTER_MIN) * rand::random::<f64>())
+fn jitter() -> f64 {
+    JITTER_MIN + (1.0 - JITTER_MIN) * rand::random::<f64>()
 }
 
 /// A frame without where and when it was made.
