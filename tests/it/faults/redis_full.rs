@@ -16,6 +16,11 @@ async fn at_maxmemory_nothing_is_half_written() {
     let called = called["ticket"]["id"].as_str().expect("an id");
     stage.right_since(Instant::now()).await;
 
+    until("the timers have looked at every partition once, which writes its epoch", async || {
+        let epochs: Vec<String> = stage.redis.ask(&["KEYS", "*:revs"]).await.expect("keys");
+        (epochs.len() == 96).then_some(())
+    })
+    .await;
     stage.redis.ask::<()>(&["CONFIG", "SET", "maxmemory", "1mb"]).await.expect("set");
     let full = Instant::now();
     let before = dump(&stage).await;

@@ -18,7 +18,7 @@ pub fn given(name: &str) -> String {
 
 /// Asks until there is an answer: never a sleep for a fixed time, and never for ever.
 pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const PATIENCE: Duration = Duration::from_secs(60);
     let asking = async {
         loop {
             if let Some(answer) = ask().await {
