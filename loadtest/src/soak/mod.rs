@@ -50,8 +50,10 @@ const FILES_SLACK: f64 = 8.0;
 /// Ended tickets stay on screens for so long.
 const UNDO_S: u32 = 30;
 
-/// The longest warm-up but for a fifth of the soak: by then ended tickets go as others come.
-const WARM_UP: Duration = Duration::from_secs(120);
+/// The longest warm-up but for a fifth of the soak. Ended tickets go as others come after half a minute, and by the
+/// second minute as much memory is in use as ever will be (glibc's `malloc_stats` says so); its arenas go on growing in
+/// ever smaller steps for two more, since what is freed between what is not cannot all be given out again.
+const WARM_UP: Duration = Duration::from_secs(240);
 
 /// Positions far back are told every 5 s; then every screen is right.
 const SETTLING: Duration = Duration::from_secs(8);
