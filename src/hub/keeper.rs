@@ -305,7 +305,8 @@ impl Keeper {
         let near = self.room.hub.settings.cadence.near as usize + 1;
         let state = self.room.state();
         let replica = state.replica();
-        // Also those whom the change has just pushed back, and those whom it brought into a band that is told more often.
+        // Also those whom the change has just pushed back, and those whom it brought into a band that is told more
+        // often.
         let shift = tickets.len();
         let bands = self.room.hub.settings.cadence.bands.iter().map(|(up_to, _)| *up_to as usize + 1);
         let edges: Vec<_> = bands.map(|end| end.saturating_sub(shift)..end).collect();
