@@ -62,7 +62,7 @@ function said(state, frame, act, now) {
  */
 function missed(state, frame, act, now) {
   const left = remaining(state, frame.rejoin_until, now);
-  if (left === 0 || frame.ended || isRejoinSpent(state)) {
+  if (left === 0 || frame.ended) {
     return { title: t("phone.missed"), text: [t("phone.missed_ask_staff")], next: joinAgain(frame) };
   }
   const next = html`<button
@@ -76,12 +76,6 @@ function missed(state, frame, act, now) {
     </button>
     <p class="small" role="timer">${t("phone.time_left", { time: countdown(left) })}</p>`;
   return { title: t("phone.missed"), text: [t("phone.missed_text")], next };
-}
-
-/** Whether the server said that this ticket may not rejoin, before its time was over: it did so once. @param {State} state */
-function isRejoinSpent({ failure }) {
-  const code = /** @type {{ code?: string } | undefined} */ (failure?.error)?.code;
-  return failure?.verb === "rejoin" && code === "rejoin_expired";
 }
 
 /**
