@@ -62,6 +62,12 @@ pub struct RestaurantRecord {
     pub day: String,
     /// When the next business day starts.
     pub day_ends_at: Millis,
+    /// When it last opened after having been closed, paused or without waiting.
+    #[serde(default)]
+    pub opened_at: Option<Millis>,
+    /// When its live state was rebuilt from the record on this business day: an unknown ticket may be one that was lost.
+    #[serde(default)]
+    pub rebuilt_at: Option<Millis>,
 }
 
 /// A number that was called, and when.

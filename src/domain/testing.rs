@@ -44,6 +44,8 @@ pub(crate) fn snapshot() -> Snapshot {
             announcement: None,
             day: "2026-11-22".to_owned(),
             day_ends_at: 86_400_000,
+            opened_at: None,
+            rebuilt_at: None,
         },
         policy: Policy::default(),
         lines: [line_record('A', "Hall"), line_record('B', "Terrace")].map(|line| (line.line, line)).into(),

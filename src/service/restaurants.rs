@@ -296,6 +296,8 @@ impl Shared {
                 announcement: None,
                 day: today.date,
                 day_ends_at: today.ends_at,
+                opened_at: None,
+                rebuilt_at: None,
             },
             policy: opening.policy,
             lines: opening.lines,

@@ -112,6 +112,8 @@ impl Shop {
                 announcement: None,
                 day: "2026-11-22".to_owned(),
                 day_ends_at: DAY_ENDS_AT,
+                opened_at: None,
+                rebuilt_at: None,
             },
             policy: layout.policy.clone(),
             lines: layout.lines.iter().map(|letter| (line(letter), format!("line {letter}"))).collect(),

@@ -130,6 +130,8 @@ pub(crate) fn opening_with(policy: Policy) -> Opening {
             announcement: None,
             day: day(0),
             day_ends_at: World::START + 3_600_000,
+            opened_at: None,
+            rebuilt_at: None,
         },
         policy,
         lines: vec![(line('A'), "line A".to_owned())],

@@ -42,6 +42,8 @@ impl Shop {
                 announcement: None,
                 day: "2026-11-22".to_owned(),
                 day_ends_at: DAY_ENDS_AT,
+                opened_at: None,
+                rebuilt_at: None,
             },
             policy,
             lines: vec![(line("A"), "hall".to_owned()), (line("B"), "terrace".to_owned())],
