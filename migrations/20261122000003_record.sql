@@ -15,18 +15,18 @@ CREATE TABLE recorder (
     epoch BIGINT NOT NULL DEFAULT 0,
     -- The last row of `events`.
     seq BIGINT NOT NULL DEFAULT 0,
-    -- The lease: who has it, which one it is (a holder of an older one is refused), until when.
+    -- The lease: who has it, and which one it is. A holder of an older one is refused. It lasts as long as its holder is
+    -- among `recorder_workers`: 96 rows written every second, of which nothing happens in most, would be waste.
     holder TEXT,
     fence BIGINT NOT NULL DEFAULT 0,
-    until TIMESTAMPTZ NOT NULL DEFAULT '-infinity',
     -- When nothing was left to record, last: what happened since may not be here.
     caught_up_at TIMESTAMPTZ,
     -- The same moment by Redis's clock: what lay due later may have been missed.
     caught_up_ms BIGINT
-) WITH (fillfactor = 25);
+) WITH (fillfactor = 50);
 INSERT INTO recorder (partition) SELECT generate_series(0, 95);
 
--- Who is there to share the partitions with.
+-- Who records, and until when their leases last unless they say more.
 CREATE TABLE recorder_workers (
     holder TEXT PRIMARY KEY,
     until TIMESTAMPTZ NOT NULL

@@ -22,7 +22,10 @@ use crate::{
         accounts::Accounts, demo, keys::Keys, line::Lines, live_source::LiveSource, passwords::Passwords,
         restaurants::Restaurants, revocations::Revocations, tokens::Tokens,
     },
-    worker::timers,
+    worker::{
+        recorder::{self, Recorder},
+        timers,
+    },
 };
 
 /// Between attempts to start while Redis or PostgreSQL is away.
@@ -130,8 +133,7 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let keys = Keys::new(&config.secret);
         let db = Db::connect_lazy(&config.database_url)?;
-        let settings = QueueSettings { namespace: config.namespace.clone(), guarded: false };
-        let queue = Queue::new(config.redis_url.expose(), &settings)?;
+        let queue = queue_of(&config)?;
         let live = Live::start(config.redis_url.expose(), queue.clone())?;
         let source = Arc::new(LiveSource::new(queue.clone(), live));
         let door_keys = keys.clone();
@@ -158,14 +160,19 @@ impl App {
             accounts: Accounts::new(db.clone(), &keys, Passwords::default()),
             tokens: Tokens::new(&keys),
             revocations: revocations.clone(),
-            metrics,
+            metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
             places: Arc::clone(&places),
             request_max: bounds.request_max,
             sockets_of_customer_max: bounds.sockets_of_customer_max,
         });
-        let background =
-            vec![tokio::spawn(timers::run(queue, stop.clone())), tokio::spawn(revocations.watch(stop.clone()))];
+        let mut background =
+            vec![tokio::spawn(timers::run(queue.clone(), stop.clone())), tokio::spawn(revocations.watch(stop.clone()))];
+        if config.worker {
+            let log = queue.log(config.redis_url.expose())?;
+            let recorder = Recorder::new(queue, log, &db, Arc::clone(&metrics));
+            background.push(tokio::spawn(recorder::run(recorder, stop.clone())));
+        }
         let prepared = tokio::spawn(prepare(config.dev, db, restaurants, Arc::clone(&readiness)));
         let served = tokio::spawn(serve::run(listener, api::router(api), bounds.serve, places, stop.clone()));
         tracing::info!(listen = %listen, url = %config.public_url, "serving");
@@ -187,6 +194,28 @@ impl App {
             drop(task.await);
         }
     }
+}
+
+/// Works without serving anybody, until `stop` completes: records what happens.
+///
+/// # Errors
+/// When a part cannot be set up.
+pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let token = CancellationToken::new();
+    let metrics = Arc::new(Metrics::new());
+    let db = Db::connect_lazy(&config.database_url)?;
+    let queue = queue_of(config)?;
+    let log = queue.log(config.redis_url.expose())?;
+    let recorder = tokio::spawn(recorder::run(Recorder::new(queue, log, &db, metrics), token.clone()));
+    tracing::info!("working");
+    stop.await;
+    token.cancel();
+    recorder.await.context("the recorder")
+}
+
+fn queue_of(config: &Config) -> anyhow::Result<Queue> {
+    let settings = QueueSettings { namespace: config.namespace.clone(), guarded: false };
+    Ok(Queue::new(config.redis_url.expose(), &settings)?)
 }
 
 /// Waits for Redis and PostgreSQL and opens every restaurant; then the server is ready.

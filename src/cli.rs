@@ -37,6 +37,9 @@ pub(crate) enum Command {
         #[arg(long)]
         lan: bool,
     },
+    /// Record what happens, without serving anybody: beside servers that run with WAITLESS_WORKER=off, or to share their
+    /// work
+    Worker,
     /// Bring the schema of the PostgreSQL named by WAITLESS_DATABASE_URL up to date
     Migrate,
 }
@@ -59,7 +62,7 @@ pub(crate) fn read() -> Result<Cli, Vec<String>> {
         let error = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
             Ok(cli) if problems.is_empty() => return Ok(cli),
             Ok(cli) => {
-                if matches!(cli.command, Command::Serve { .. }) {
+                if matches!(cli.command, Command::Serve { .. } | Command::Worker) {
                     problems.extend(Config::from_settings(&cli.settings).err().unwrap_or_default());
                 }
                 return Err(problems);

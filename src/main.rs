@@ -50,6 +50,7 @@ fn run() -> Result<(), Ended> {
     match cli.command {
         Command::Serve { started_by_dev } => serve(&cli.settings, started_by_dev.is_some()),
         Command::Dev { lan } => supervise(&cli.settings, lan),
+        Command::Worker => work(&cli.settings),
         Command::Migrate => migrate(&cli.settings),
     }
 }
@@ -61,6 +62,12 @@ fn serve(settings: &Settings, dev: bool) -> Result<(), Ended> {
     waitless::serve::raise_open_files();
     let listener = listen::bind(config.listen).map_err(|line| Ended::new(Ended::UNUSABLE, line))?;
     runtime(Builder::new_multi_thread())?.block_on(serve_until_stopped(listener, config)).map_err(failed)
+}
+
+fn work(settings: &Settings) -> Result<(), Ended> {
+    let config = Config::from_settings(settings).map_err(|lines| Ended { code: Ended::BAD_CONFIGURATION, lines })?;
+    let until_stopped = async { app::work(&config, shutdown::requested()?).await };
+    runtime(Builder::new_multi_thread())?.block_on(until_stopped).map_err(failed)
 }
 
 async fn serve_until_stopped(listener: TcpListener, config: Config) -> anyhow::Result<()> {

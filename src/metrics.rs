@@ -4,8 +4,8 @@
 //! bounded.
 
 use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder, core::Collector,
+    Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder, core::Collector,
 };
 
 /// Upper bounds of the buckets of durations, in seconds: a guest's blink is in the middle.
@@ -59,6 +59,18 @@ metrics! {
     redis_call_seconds: HistogramVec = "waitless_redis_call_duration_seconds" ["command"];
     /// Restaurants opened by this server, by outcome: opened, present, failed.
     restaurants_opened: IntCounterVec = "waitless_restaurants_opened_total" ["outcome"];
+    /// Events written to the durable record.
+    recorder_events: IntCounter = "waitless_recorder_events_total" [];
+    /// Age of the oldest event that was not recorded when this recorder last looked, in seconds.
+    recorder_lag_seconds: Gauge = "waitless_recorder_lag_seconds" [];
+    /// Partitions of the event log that this recorder has a lease for.
+    recorder_partitions: IntGauge = "waitless_recorder_partitions" [];
+    /// Writes refused because the lease had gone to another recorder.
+    recorder_fenced: IntCounter = "waitless_recorder_fenced_total" [];
+    /// Log entries that could not be read and were put aside as they are.
+    recorder_dead_letters: IntCounter = "waitless_recorder_dead_letters_total" [];
+    /// Gaps found in the revisions of restaurants.
+    recorder_gaps: IntCounter = "waitless_recorder_gaps_total" [];
     /// Sign-ins, by outcome: done, refused, limited.
     auth_sign_ins: IntCounterVec = "waitless_auth_sign_ins_total" ["outcome"];
     /// Sessions known to be revoked.
@@ -125,7 +137,7 @@ macro_rules! labelled_figures {
     )+};
 }
 
-plain_figures!(IntCounter, IntGauge);
+plain_figures!(Gauge, IntCounter, IntGauge);
 labelled_figures!(IntCounterVec, IntGaugeVec);
 
 impl Figure for HistogramVec {

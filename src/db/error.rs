@@ -32,7 +32,7 @@ pub enum DbError {
 
 impl DbError {
     /// A value of a row that does not parse.
-    pub(super) fn unreadable(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub(crate) fn unreadable(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Unreadable { what, source: Some(Box::new(source)) }
     }
 

@@ -20,6 +20,7 @@ pub mod accounts;
 mod error;
 pub mod lock;
 pub mod policies;
+pub mod record;
 pub mod restaurants;
 pub mod sessions;
 
@@ -55,8 +56,12 @@ impl Db {
             ("lock_timeout", milliseconds(STATEMENT_TIMEOUT)),
             ("idle_in_transaction_session_timeout", milliseconds(CALL_TIMEOUT)),
         ]);
+        Ok(Self::with(options, CONNECTIONS_MAX))
+    }
+
+    fn with(options: PgConnectOptions, connections_max: u32) -> Self {
         let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
+            .max_connections(connections_max)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .after_release(|connection, _| {
                 // sqlx tests a returned connection without a limit; a frozen server would keep its place for ever.
@@ -68,7 +73,7 @@ impl Db {
                 })
             })
             .connect_lazy_with(options.clone());
-        Ok(Self { pool, options })
+        Self { pool, options }
     }
 
     /// Whether PostgreSQL answers.

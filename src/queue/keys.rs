@@ -65,6 +65,12 @@ impl Partition {
         (0..PARTITIONS).map(Self)
     }
 
+    /// The partition of this index.
+    #[must_use]
+    pub fn at(index: u16) -> Option<Self> {
+        (index < PARTITIONS).then_some(Self(index))
+    }
+
     /// 0 to 95.
     #[must_use]
     pub fn index(self) -> u16 {
@@ -143,6 +149,12 @@ impl Keys {
     #[must_use]
     pub fn revs(&self, partition: Partition) -> String {
         self.partition_key(partition, "revs")
+    }
+
+    /// A partition's event log.
+    #[must_use]
+    pub fn events(&self, partition: Partition) -> String {
+        self.partition_key(partition, "events")
     }
 
     /// The restaurant id of a slug.

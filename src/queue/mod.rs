@@ -11,11 +11,13 @@ mod idempotency;
 pub mod keys;
 mod link;
 mod live;
+pub mod log;
 pub mod script;
 mod sessions;
 mod slugs;
 mod snapshot;
 mod timers;
+mod tmp_trim;
 
 use std::sync::{
     Arc,

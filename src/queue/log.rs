@@ -1,0 +1,283 @@
+//! The event logs, read as the recorder reads them: plain, from a position it keeps itself, on a connection of its own.
+//!
+//! Invariant: an entry that cannot be understood is handed on as it is, never passed over: what is done with it is not
+//! decided here.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use redis::Value;
+use serde::{Deserialize, de};
+
+use super::{
+    Queue, QueueError,
+    connect::Connection,
+    keys::{Keys, Partition},
+};
+use crate::domain::{Actor, LineId, Millis, Stamp, TicketId, ids::InvalidId};
+
+/// A place in a log: the id of a stream's entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    ms: u64,
+    n: u64,
+}
+
+impl Position {
+    /// Before the first entry.
+    pub const START: Self = Self { ms: 0, n: 0 };
+
+    /// When the entry was written, by Redis's clock.
+    #[must_use]
+    pub fn at(self) -> Millis {
+        self.ms.cast_signed()
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.ms, self.n)
+    }
+}
+
+impl FromStr for Position {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let (ms, n) = text.split_once('-').ok_or(InvalidId)?;
+        Ok(Self { ms: ms.parse().map_err(|_| InvalidId)?, n: n.parse().map_err(|_| InvalidId)? })
+    }
+}
+
+/// A record as Redis keeps it: packed, bytes unchanged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Packed(pub Vec<u8>);
+
+impl<'de> Deserialize<'de> for Packed {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl de::Visitor<'_> for Bytes {
+            type Value = Packed;
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a packed record")
+            }
+            // Text to MessagePack, because Lua knows one kind of string.
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Packed, E> {
+                Ok(Packed(text.as_bytes().to_vec()))
+            }
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Packed, E> {
+                Ok(Packed(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+/// An event as it stands in the log: what it changed is still packed.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Logged {
+    /// `restaurant:<id>`.
+    pub aggregate: String,
+    /// Which life of Redis.
+    pub epoch: i64,
+    /// The revision this change made.
+    pub rev: i64,
+    /// When.
+    pub at: Millis,
+    /// Past tense, `ticket.called`.
+    pub name: String,
+    /// By whom.
+    pub by: Actor,
+    /// The ticket it is about.
+    #[serde(default)]
+    pub ticket: Option<TicketId>,
+    /// The line it is about.
+    #[serde(default)]
+    pub line: Option<LineId>,
+    /// The menu item it is about.
+    #[serde(default)]
+    pub item: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Changed tickets.
+    #[serde(default)]
+    pub tickets: Vec<Packed>,
+    /// Changed lines.
+    #[serde(default)]
+    pub lines: Vec<Packed>,
+    /// Changed stock: units left, -1 for not counted.
+    #[serde(default)]
+    pub stock: BTreeMap<String, i64>,
+    /// The restaurant, when it changed.
+    #[serde(default)]
+    pub restaurant: Option<Packed>,
+    /// The policy, when it changed.
+    #[serde(default)]
+    pub policy: Option<Packed>,
+    /// The menu, when it changed.
+    #[serde(default)]
+    pub menu: Option<Packed>,
+    /// Changed pace.
+    #[serde(default)]
+    pub pace: BTreeMap<String, Packed>,
+}
+
+impl Logged {
+    /// Where it stands.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        Stamp { epoch: self.epoch, rev: self.rev }
+    }
+}
+
+/// An entry of a log.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Where it stands.
+    pub position: Position,
+    /// Its bytes: the event, or all fields of an entry that none of our scripts wrote.
+    pub raw: Vec<u8>,
+    /// The event, or why it cannot be read.
+    pub event: Result<Logged, String>,
+}
+
+/// What was read at one moment.
+#[derive(Debug)]
+pub struct Read {
+    /// Redis's clock.
+    pub now: Millis,
+    /// The next entries of each partition that was asked for, in its order.
+    pub entries: Vec<Vec<Entry>>,
+}
+
+/// The logs of all partitions.
+pub struct Log {
+    redis: Connection,
+    keys: Keys,
+}
+
+impl Queue {
+    /// A reader of this queue's logs, which has a connection of its own: a large batch holds up no command.
+    ///
+    /// # Errors
+    /// When the URL is not one of Redis.
+    pub fn log(&self, url: &str) -> Result<Log, QueueError> {
+        Ok(Log { redis: Connection::new(url)?, keys: self.keys().clone() })
+    }
+}
+
+impl Log {
+    /// Up to `count` entries behind each of these positions.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn read(&self, from: &[(Partition, Position)], count: usize) -> Result<Read, QueueError> {
+        // One command per partition: their keys lie in different slots.
+        let mut pipeline = redis::Pipeline::with_capacity(from.len() + 1);
+        pipeline.cmd("TIME");
+        for (partition, position) in from {
+            let key = self.keys.events(*partition);
+            pipeline.cmd("XREAD").arg("COUNT").arg(count).arg("STREAMS").arg(key).arg(position.to_string());
+        }
+        let answers: Vec<Value> = self.redis.call(async |redis| pipeline.query_async(redis).await).await?;
+        let mut answers = answers.into_iter();
+        let time: Option<(i64, i64)> = answers.next().and_then(|time| redis::from_redis_value(time).ok());
+        let (seconds, micros) = time.ok_or_else(|| unexpected("no time"))?;
+        let entries = answers.map(entries).collect::<Result<_, _>>()?;
+        Ok(Read { now: seconds * 1_000 + micros / 1_000, entries })
+    }
+
+    /// Whether anything stands behind this position.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn has_more(&self, partition: Partition, position: Position) -> Result<bool, QueueError> {
+        let read = self.read(&[(partition, position)], 1).await?;
+        Ok(read.entries.iter().any(|entries| !entries.is_empty()))
+    }
+}
+
+fn unexpected(what: &str) -> QueueError {
+    QueueError::Protocol(format!("an event log with {what}"))
+}
+
+/// The entries of one stream's part of an answer to XREAD.
+fn entries(answer: Value) -> Result<Vec<Entry>, QueueError> {
+    let Value::Array(streams) = answer else {
+        return match answer {
+            Value::Nil => Ok(Vec::new()),
+            other => Err(unexpected(&format!("{other:?}"))),
+        };
+    };
+    let Some(Value::Array(stream)) = streams.into_iter().next() else { return Err(unexpected("no stream")) };
+    let Some(Value::Array(found)) = stream.into_iter().nth(1) else { return Err(unexpected("no entries")) };
+    found.into_iter().map(entry).collect()
+}
+
+fn entry(found: Value) -> Result<Entry, QueueError> {
+    let Value::Array(parts) = found else { return Err(unexpected("an entry that is none")) };
+    let mut parts = parts.into_iter();
+    let position = match parts.next() {
+        Some(Value::BulkString(id)) => String::from_utf8(id).ok().and_then(|id| id.parse().ok()),
+        _ => None,
+    };
+    let position = position.ok_or_else(|| unexpected("an entry without an id"))?;
+    let fields: Vec<Vec<u8>> = match parts.next() {
+        Some(Value::Array(fields)) => fields.into_iter().map(bytes).collect(),
+        _ => Vec::new(),
+    };
+    let Ok([field, raw]) = <[Vec<u8>; 2]>::try_from(fields.clone()) else {
+        return Ok(Entry { position, raw: fields.join(&b'\n'), event: Err("not one field".to_owned()) });
+    };
+    if field != b"event" {
+        return Ok(Entry { position, raw: fields.join(&b'\n'), event: Err("not the field `event`".to_owned()) });
+    }
+    let event = rmp_serde::from_slice::<Logged>(&raw).map_err(|error| error.to_string());
+    Ok(Entry { position, raw, event })
+}
+
+fn bytes(value: Value) -> Vec<u8> {
+    match value {
+        Value::BulkString(bytes) => bytes,
+        other => format!("{other:?}").into_bytes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_compare_as_numbers_and_are_read_back() {
+        let positions = ["0-0", "9-10", "10-9", "1795334400000-0", "1795334400000-12"];
+        let parsed: Vec<Position> = positions.iter().map(|text| text.parse().expect("a position")).collect();
+        assert!(parsed.is_sorted());
+        assert_eq!(parsed.iter().map(ToString::to_string).collect::<Vec<_>>(), positions);
+        for text in ["", "1", "-1", "1-", "a-b", "1-2-3"] {
+            assert_eq!(text.parse::<Position>(), Err(InvalidId), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_script_wrote_is_handed_on_as_it_is() {
+        let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        let foreign = |fields: Vec<Value>| entry(Value::Array(vec![text("5-1"), Value::Array(fields)])).expect("read");
+        for (fields, raw) in [
+            (vec![text("who"), text("knows")], "who\nknows"),
+            (vec![text("event"), text("garbage")], "garbage"),
+            (vec![text("event"), text("a"), text("more"), text("b")], "event\na\nmore\nb"),
+        ] {
+            let entry = foreign(fields);
+            assert!(entry.event.is_err());
+            assert_eq!((entry.position.to_string().as_str(), entry.raw.as_slice()), ("5-1", raw.as_bytes()));
+        }
+    }
+
+    /// Lua packs text and bytes alike, as MessagePack's text.
+    #[test]
+    fn packed_records_stay_as_they_are() {
+        let read = |packed: &[u8]| rmp_serde::from_slice::<Packed>(packed).expect("packed");
+        assert_eq!(read(b"\xa3abc"), Packed(b"abc".to_vec()));
+        assert_eq!(read(b"\xa2\xc0\xff"), Packed(b"\xc0\xff".to_vec()));
+        assert_eq!(read(b"\xd9\x02\x81\xff"), Packed(b"\x81\xff".to_vec()));
+    }
+}

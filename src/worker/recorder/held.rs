@@ -1,0 +1,79 @@
+//! A partition that this recorder has a lease for: what PostgreSQL says of it, kept while the lease is.
+
+use std::collections::HashMap;
+
+use tokio::time::Instant;
+
+use crate::{
+    db::{
+        DbError,
+        record::{
+            leases::{CaughtUp, Lease},
+            rows::AggregateRow,
+        },
+    },
+    domain::{Millis, Stamp},
+    queue::{keys::Partition, log::Position},
+};
+
+/// A partition and its record.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) fence: i64,
+    /// Recorded up to there.
+    pub(super) position: Position,
+    /// The life of Redis that the position is of.
+    pub(super) epoch: i64,
+    /// The last event recorded of each aggregate.
+    aggregates: HashMap<String, Stamp>,
+    /// Redis's clock when nothing was left, if that was not told yet.
+    pub(super) caught_up_at: Option<Millis>,
+    /// Something was committed since the log was trimmed.
+    pub(super) untrimmed: bool,
+    pub(super) trimmed_at: Option<Instant>,
+}
+
+impl Held {
+    /// As the lease says.
+    ///
+    /// # Errors
+    /// When its position is none.
+    pub(super) fn of(lease: &Lease) -> Result<Self, DbError> {
+        let position = lease.position.parse().map_err(|error| DbError::unreadable("position of a recorder", error))?;
+        Ok(Self {
+            fence: lease.fence,
+            position,
+            epoch: lease.epoch,
+            aggregates: HashMap::new(),
+            caught_up_at: None,
+            untrimmed: true,
+            trimmed_at: None,
+        })
+    }
+
+    /// The last event recorded of this aggregate.
+    pub(super) fn stamp(&self, aggregate: &str) -> Option<Stamp> {
+        self.aggregates.get(aggregate).copied()
+    }
+
+    /// Takes over where an aggregate stands.
+    pub(super) fn note(&mut self, row: &AggregateRow) {
+        self.aggregates.insert(row.aggregate.clone(), Stamp { epoch: row.epoch, rev: row.rev });
+    }
+
+    /// Turns back to the first entry of the log when `epoch` is a new one; whether it is.
+    pub(super) fn begin_epoch(&mut self, epoch: i64) -> bool {
+        if epoch <= self.epoch {
+            return false;
+        }
+        tracing::info!(from = self.epoch, to = epoch, "another life of Redis: its log is read from the first entry");
+        (self.epoch, self.position) = (epoch, Position::START);
+        true
+    }
+
+    /// What is to be told about being caught up, once. Where nothing ever happened nobody needs to know.
+    pub(super) fn take_caught_up(&mut self, partition: Partition) -> Option<CaughtUp> {
+        let at_ms = self.caught_up_at.take().filter(|_| !self.aggregates.is_empty())?;
+        Some(CaughtUp { partition: partition.index(), fence: self.fence, at_ms })
+    }
+}
