@@ -47,6 +47,8 @@ local function move(ticket, new_at)
     move_grace(ticket, new_at)
   elseif kind == 'rejoin' then
     ticket.rejoin_until = new_at
+  elseif kind == 'stay' then
+    ticket.stay_until = new_at
   end
   return 'ticket.deadline_moved'
 end

@@ -63,6 +63,14 @@ local function take_stock(items)
   end
 end
 
+-- Keeps the most joins of a second of the day: how many numbers may have been given out that nobody remembers.
+local function note_join(line)
+  local second = math.floor(now / 1000)
+  line.busy = line.busy_at == second and line.busy + 1 or 1
+  line.busy_at, line.busiest = second, math.max(line.busiest or 0, line.busy)
+  change_line(line)
+end
+
 return perform(function()
   adults, children, wanted = tonumber(adults), tonumber(children), cmsgpack.unpack(wanted)
   local party, remote = adults + children, channel == 'remote'
@@ -87,7 +95,7 @@ return perform(function()
   take_stock(kept)
   redis.call('HINCRBY', K.meta, 'daily', 1)
   line.last_number, line.today = line.last_number + 1, line.today + 1
-  change_line(line)
+  note_join(line)
   ticket.ref, ticket.code, ticket.line = ref, code, letter
   ticket.number = string.format('%s%03d', letter, line.last_number)
   ticket.order = next_order()
@@ -99,7 +107,8 @@ return perform(function()
   ticket.eta_at_join = optional(eta) and cmsgpack.unpack(eta)
   ticket.items, ticket.notices = kept, {}
   redis.call('HSET', K.codes, ticket.number, id .. ' 0')
-  redis.call('ZADD', K.days, day_number(restaurant().day), id)
+  ticket.day = restaurant().day
+  redis.call('ZADD', K.days, day_number(ticket.day), id)
   enter(ticket, 'waiting')
   happened('ticket.joined', { ticket = id, line = letter })
   return done(ticket, nil, sold_out)

@@ -22,10 +22,8 @@ redis.call('UNLINK', K.meta, K.tickets, K.order, K.heads, K.codes, K.called, K.s
   K.stock, K.guard, K.pace, K.idem, K.idem_until)
 forget_deadlines()
 restaurant_read = cmsgpack.unpack(record)
-changed.restaurant, changed.policy = restaurant_read, cmsgpack.unpack(packed_policy)
-redis.call('HSET', K.meta, 'menu', menu)
-changed.menu = cmsgpack.unpack(menu)
+changed.restaurant, changed.policy, changed.menu = restaurant_read, packed_policy, menu
 for _, line in ipairs(cmsgpack.unpack(lines)) do change_line(line) end
 for _, counted in ipairs(cmsgpack.unpack(stock)) do change_stock(counted[1], counted[2]) end
 happened('restaurant.loaded')
-return done()
+return conclude(done())

@@ -9,7 +9,7 @@
 local packed = arguments()
 
 return perform(function()
-  changed.policy = cmsgpack.unpack(packed)
+  changed.policy = packed
   happened('restaurant.changed')
   return done()
 end)

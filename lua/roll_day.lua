@@ -46,13 +46,13 @@ local function begin_day()
     letter = string.match(letter, '^line:(%u)$')
     if letter then
       local line = line_of(letter)
-      line.last_number, line.today, line.recent = 0, 0, {}
+      line.last_number, line.today, line.recent, line.busiest = 0, 0, {}, 0
       change_line(line)
     end
   end
   redis.call('HDEL', K.meta, 'daily')
   redis.call('UNLINK', K.codes, K.ended)
-  restaurant().day, restaurant().day_ends_at = day, tonumber(ends_at)
+  restaurant().day, restaurant().day_ends_at, restaurant().rebuilt_at = day, tonumber(ends_at), nil
   change_restaurant()
 end
 

@@ -54,17 +54,41 @@ local function replay()
   return kept.reply
 end
 
--- Keeps an answer for a retry, and forgets a few that nobody will ask for any more.
-local function keep(reply)
+local function keep(key, body, until_at, reply)
+  redis.call('HSET', K.idem, key, cmsgpack.pack({ until_at = until_at, body = body, reply = reply }))
+  redis.call('ZADD', K.idem_until, until_at, key)
+end
+
+-- Forgets a few answers that nobody will ask for any more.
+local function forget_old_answers()
   local old = redis.call('ZRANGEBYSCORE', K.idem_until, '-inf', now, 'LIMIT', 0, 5)
   if #old > 0 then
     redis.call('HDEL', K.idem, unpack(old))
     redis.call('ZREM', K.idem_until, unpack(old))
   end
-  if idem_key == '' then return end
-  local until_at = now + tonumber(idem_ttl_ms)
-  redis.call('HSET', K.idem, idem_key, cmsgpack.pack({ until_at = until_at, body = idem_body, reply = reply }))
-  redis.call('ZADD', K.idem_until, until_at, idem_key)
+end
+
+-- What this script did, if anything: made by `happened`, written by `conclude`.
+local event
+
+-- Ends a call that was done: its answer is kept for a retry, and its event is logged and published. The event carries
+-- what the answer said beside the ticket, so that a rebuild can keep it again.
+local function conclude(reply)
+  forget_old_answers()
+  local answer
+  if idem_key ~= '' then
+    local until_at = now + tonumber(idem_ttl_ms)
+    keep(idem_key, idem_body, until_at, reply)
+    answer = { key = idem_key, body = idem_body, until_at = until_at, ahead = reply[6], left = optional(reply[8]) }
+    if reply[9] then answer.dropped = { unpack(reply, 9) } end
+  end
+  if event then
+    event.answer = answer
+    local packed = cmsgpack.pack(event)
+    redis.call('XADD', K.events, '*', 'event', packed)
+    redis.call('SPUBLISH', K.channel, packed)
+  end
+  return reply
 end
 
 -- Runs a command on a restaurant that is loaded.
@@ -74,6 +98,6 @@ local function perform(run)
   local reply = replay()
   if reply then return reply end
   reply = run()
-  if reply[1] == 'done' then keep(reply) end
+  if reply[1] == 'done' then return conclude(reply) end
   return reply
 end

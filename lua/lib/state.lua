@@ -30,6 +30,7 @@ local function ticket_of(id)
   return tickets_read[id]
 end
 
+-- Records to be written; policy and menu are packed already.
 local changed = { tickets = {}, lines = {}, stock = {}, pace = {}, seen = {} }
 
 local function change_ticket(ticket)
@@ -60,42 +61,59 @@ local function stock_left(item)
   return tonumber(changed.stock[item] or redis.call('HGET', K.stock, item) or -1)
 end
 
+-- Each record is packed once: Redis keeps and the event carries the same text.
+local packed_of = {}
+
+-- Packs a record, which says from now on in which epoch it was changed last: a later one knows by that what it knows.
+local function pack(record)
+  record.epoch = epoch
+  packed_of[record] = cmsgpack.pack(record)
+  return packed_of[record]
+end
+
+-- An empty list is left out.
+local function packed_list(records, key, field_of)
+  if #records == 0 then return end
+  local list = {}
+  for i, record in ipairs(records) do
+    list[i] = pack(record)
+    redis.call('HSET', key, field_of(record), list[i])
+  end
+  return list
+end
+
+-- Writes what has changed, and puts it into the event.
 local function write_changes()
-  for _, ticket in ipairs(changed.tickets) do
-    redis.call('HSET', K.tickets, ticket.id, cmsgpack.pack(ticket))
-  end
-  for _, line in ipairs(changed.lines) do
-    redis.call('HSET', K.meta, 'line:' .. line.line, cmsgpack.pack(line))
-  end
+  event.tickets = packed_list(changed.tickets, K.tickets, function(ticket) return ticket.id end)
+  event.lines = packed_list(changed.lines, K.meta, function(line) return 'line:' .. line.line end)
   for item, left in pairs(changed.stock) do
     if left < 0 then redis.call('HDEL', K.stock, item) else redis.call('HSET', K.stock, item, left) end
   end
+  -- An empty table would travel as a list.
+  if next(changed.stock) then event.stock = changed.stock end
   for class, pace in pairs(changed.pace) do
-    redis.call('HSET', K.pace, class, cmsgpack.pack(pace))
+    event.pace = event.pace or {}
+    event.pace[class] = cmsgpack.pack(pace)
+    redis.call('HSET', K.pace, class, event.pace[class])
   end
-  if changed.restaurant then redis.call('HSET', K.meta, 'restaurant', cmsgpack.pack(changed.restaurant)) end
-  if changed.policy then redis.call('HSET', K.meta, 'policy', cmsgpack.pack(changed.policy)) end
+  event.restaurant = changed.restaurant and pack(changed.restaurant)
+  event.policy, event.menu = changed.policy, changed.menu
+  for _, field in ipairs({ 'restaurant', 'policy', 'menu' }) do
+    if event[field] then redis.call('HSET', K.meta, field, event[field]) end
+  end
 end
 
 local rev
 
--- Makes all collected changes one event: written, counted, appended to the log, published.
+-- Makes all collected changes one event: written and counted here, logged and published by `conclude`.
 -- `about` names what it is about: ticket, line, item, reason.
 local function happened(name, about)
+  event = about or {}
   write_changes()
   redis.call('HSET', K.src, 'last', now)
   rev = redis.call('HINCRBY', K.revs, restaurant_id, 1)
-  local event = about or {}
   event.aggregate, event.epoch, event.rev, event.at = 'restaurant:' .. restaurant_id, epoch, rev, now
   event.name, event.by = name, { role = role, device = optional(device), account = optional(account) }
-  event.tickets, event.lines = changed.tickets, changed.lines
-  event.restaurant, event.policy, event.menu = changed.restaurant, changed.policy, changed.menu
-  -- An empty table would travel as a list.
-  if next(changed.stock) then event.stock = changed.stock end
-  if next(changed.pace) then event.pace = changed.pace end
-  local packed = cmsgpack.pack(event)
-  redis.call('XADD', K.events, '*', 'event', packed)
-  redis.call('SPUBLISH', K.channel, packed)
 end
 
 -- The answer of a command: done, epoch, rev, at, ticket, ahead (-1: does not wait), pace of its class,
@@ -110,6 +128,6 @@ local function done(ticket, left, dropped)
     pace = redis.call('HGET', K.pace, class) or ''
   end
   rev = rev or tonumber(redis.call('HGET', K.revs, restaurant_id) or 0)
-  local packed = ticket and cmsgpack.pack(ticket) or ''
+  local packed = ticket and (packed_of[ticket] or cmsgpack.pack(ticket)) or ''
   return { 'done', epoch, rev, now, packed, ahead, pace, left or '', unpack(dropped or {}) }
 end

@@ -42,6 +42,7 @@ local function leave(ticket)
   elseif ticket.state == 'seated' then
     redis.call('ZREM', K.seated, ticket.id)
     clear_deadline('stay', ticket.id)
+    ticket.stay_until = nil
   elseif ticket.state == 'no_show' then
     redis.call('ZREM', K.missed, ticket.id)
     clear_deadline('rejoin', ticket.id)
@@ -75,7 +76,8 @@ local function enter(ticket, state)
     hold_guards(ticket)
   elseif state == 'seated' then
     redis.call('ZADD', K.seated, ticket.seated_at, ticket.id)
-    set_deadline('stay', ticket.id, now + policy().stay_s * 1000)
+    ticket.stay_until = now + policy().stay_s * 1000
+    set_deadline('stay', ticket.id, ticket.stay_until)
   elseif state == 'no_show' then
     redis.call('ZADD', K.missed, ticket.missed_at, ticket.id)
     if ticket.rejoin_until then set_deadline('rejoin', ticket.id, ticket.rejoin_until) end

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{LineId, LineRecord, MenuItem, Millis, Policy, RestaurantRecord, Stamp, Ticket, TicketId};
+use super::{LineId, LineRecord, MenuItem, Millis, Policy, RestaurantRecord, Stamp, Ticket, TicketId, packed};
 
 /// In which capacity somebody acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -78,6 +78,9 @@ pub struct PaceRecord {
 }
 
 /// A change of a restaurant's live state.
+///
+/// The scripts pack each changed record once, and event and Redis get the same text: on wires a record is a packed text
+/// within the packed event. Only scripts write it so; what is serialized here is plain, to be looked at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// `restaurant:<id>`.
@@ -105,25 +108,25 @@ pub struct Event {
     #[serde(default)]
     pub reason: Option<String>,
     /// Changed tickets.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "packed::list")]
     pub tickets: Vec<Ticket>,
     /// Changed lines.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "packed::list")]
     pub lines: Vec<LineRecord>,
     /// Changed stock: units left, -1 for not counted.
     #[serde(default)]
     pub stock: BTreeMap<String, i64>,
     /// The restaurant, when it changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "packed::one")]
     pub restaurant: Option<RestaurantRecord>,
     /// The policy, when it changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "packed::one")]
     pub policy: Option<Policy>,
     /// The menu, when it changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "packed::one")]
     pub menu: Option<Vec<MenuItem>>,
     /// Changed pace.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "packed::map")]
     pub pace: Pace,
 }
 

@@ -16,6 +16,7 @@ pub mod command;
 pub mod estimate;
 pub mod event;
 pub mod ids;
+mod packed;
 pub mod policy;
 pub mod rejection;
 pub mod replica;

@@ -65,9 +65,12 @@ pub struct RestaurantRecord {
     /// When it last opened after having been closed, paused or without waiting.
     #[serde(default)]
     pub opened_at: Option<Millis>,
-    /// When its live state was rebuilt from the record on this business day: an unknown ticket may be one that was lost.
+    /// When its live state was rebuilt from the record on this business day: an unknown ticket may be a lost one.
     #[serde(default)]
     pub rebuilt_at: Option<Millis>,
+    /// In which epoch this record was changed last.
+    #[serde(default)]
+    pub epoch: i64,
 }
 
 /// A number that was called, and when.
@@ -104,6 +107,39 @@ pub struct LineRecord {
     /// The newest ten calls, newest first.
     #[serde(default)]
     pub recent: Vec<NumberAt>,
+    /// The most joins within one second of this business day: numbers given out and then lost were hardly more.
+    #[serde(default)]
+    pub busiest: u32,
+    /// The second of the last join, Unix time in seconds.
+    #[serde(default)]
+    pub busy_at: i64,
+    /// Joins in that second.
+    #[serde(default)]
+    pub busy: u32,
+    /// In which epoch this record was changed last.
+    #[serde(default)]
+    pub epoch: i64,
+}
+
+impl LineRecord {
+    /// An open line that has given out no number yet.
+    #[must_use]
+    pub fn fresh(line: LineId, name: impl Into<String>) -> Self {
+        Self {
+            line,
+            name: name.into(),
+            state: OpenState::Open,
+            until: None,
+            reason: None,
+            today: 0,
+            last_number: 0,
+            recent: Vec::new(),
+            busiest: 0,
+            busy_at: 0,
+            busy: 0,
+            epoch: 0,
+        }
+    }
 }
 
 /// Something to order. What is left of it is stock, kept apart.

@@ -14,16 +14,7 @@ pub(crate) fn line(letter: char) -> LineId {
 }
 
 fn line_record(letter: char, name: &str) -> LineRecord {
-    LineRecord {
-        line: line(letter),
-        name: name.to_owned(),
-        state: OpenState::Open,
-        until: None,
-        reason: None,
-        today: 0,
-        last_number: 0,
-        recent: Vec::new(),
-    }
+    LineRecord::fresh(line(letter), name)
 }
 
 /// Epoch 1, rev 10, at 1,000 ms: nobody there.
@@ -46,6 +37,7 @@ pub(crate) fn snapshot() -> Snapshot {
             day_ends_at: 86_400_000,
             opened_at: None,
             rebuilt_at: None,
+            epoch: 0,
         },
         policy: Policy::default(),
         lines: [line_record('A', "Hall"), line_record('B', "Terrace")].map(|line| (line.line, line)).into(),
@@ -79,6 +71,7 @@ pub(crate) fn ticket(serial: u32) -> Ticket {
         delays_left: 3,
         delays: 0,
         overtaken: 0,
+        day: "2026-11-22".to_owned(),
         joined_at: 900,
         ahead_at_join: 0,
         eta_at_join: None,

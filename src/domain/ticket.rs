@@ -140,6 +140,9 @@ pub struct Ticket {
     /// Parties called before this one although they were behind it.
     #[serde(default)]
     pub overtaken: u32,
+    /// The business day on which it joined, `2026-11-22`.
+    #[serde(default)]
+    pub day: String,
     /// When it joined.
     pub joined_at: Millis,
     /// Waiting tickets before it when it joined.

@@ -10,8 +10,8 @@ use super::{
     keys::Partition,
 };
 use crate::domain::{
-    Actor, LineId, LineRecord, MenuItem, Millis, OpenState, Policy, Rejection, RestaurantId, RestaurantRecord, Role,
-    Stamp, Ticket, TicketId, replica::Snapshot,
+    Actor, LineId, LineRecord, MenuItem, Millis, Policy, Rejection, RestaurantId, RestaurantRecord, Role, Stamp,
+    Ticket, TicketId, replica::Snapshot,
 };
 
 /// What `load` needs to know of a restaurant.
@@ -33,20 +33,8 @@ impl Queue {
     /// # Errors
     /// [`Rejection::AlreadyLoaded`] when it is there; else as [`Queue::run`].
     pub async fn load(&self, opening: &Opening, now: Option<Millis>) -> Result<Result<Outcome, Rejection>, QueueError> {
-        let lines: Vec<LineRecord> = opening
-            .lines
-            .iter()
-            .map(|(line, name)| LineRecord {
-                line: *line,
-                name: name.clone(),
-                state: OpenState::Open,
-                until: None,
-                reason: None,
-                today: 0,
-                last_number: 0,
-                recent: Vec::new(),
-            })
-            .collect();
+        let lines: Vec<LineRecord> =
+            opening.lines.iter().map(|(line, name)| LineRecord::fresh(*line, name.as_str())).collect();
         let menu: Vec<&MenuItem> = opening.menu.iter().map(|(item, _)| item).collect();
         let stock: Vec<(&str, i64)> =
             opening.menu.iter().filter_map(|(item, left)| Some((item.id.as_str(), (*left)?))).collect();

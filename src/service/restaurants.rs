@@ -298,6 +298,7 @@ impl Shared {
                 day_ends_at: today.ends_at,
                 opened_at: None,
                 rebuilt_at: None,
+                epoch: 0,
             },
             policy: opening.policy,
             lines: opening.lines,

@@ -114,6 +114,7 @@ impl Shop {
                 day_ends_at: DAY_ENDS_AT,
                 opened_at: None,
                 rebuilt_at: None,
+                epoch: 0,
             },
             policy: layout.policy.clone(),
             lines: layout.lines.iter().map(|letter| (line(letter), format!("line {letter}"))).collect(),

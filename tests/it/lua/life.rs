@@ -1,7 +1,7 @@
 //! load, snapshot, epoch and clock: how live state begins, is read, and survives Redis being another one.
 
 use waitless::{
-    domain::{Actor, Command, Join, Rejection, Role, TicketState, event::Event},
+    domain::{Actor, Command, Join, Rejection, RestaurantRecord, Role, TicketState, event::Event},
     queue::{CallContext, script},
 };
 
@@ -28,9 +28,10 @@ async fn load_opens_a_restaurant_once() {
     let Act { outcome, event } = cover.act(&shop, &timer(), load()).await;
     assert_eq!((event.name.as_str(), event.rev, outcome.stamp.rev), ("restaurant.loaded", 1, 1));
     assert_eq!((event.lines.len(), event.menu.as_ref().map(Vec::len), event.stock.len()), (2, Some(3), 2));
-    assert_eq!((event.policy.as_ref(), event.restaurant.as_ref()), (Some(&opening.policy), Some(&opening.restaurant)));
+    let restaurant = RestaurantRecord { epoch: outcome.stamp.epoch, ..opening.restaurant.clone() };
+    assert_eq!((event.policy.as_ref(), event.restaurant.as_ref()), (Some(&opening.policy), Some(&restaurant)));
     let snapshot = shop.snapshot().await;
-    assert_eq!((&snapshot.policy, &snapshot.restaurant), (&opening.policy, &opening.restaurant));
+    assert_eq!((&snapshot.policy, &snapshot.restaurant), (&opening.policy, &restaurant));
     assert_eq!(snapshot.menu, opening.menu.iter().map(|(item, _)| item.clone()).collect::<Vec<_>>());
     assert_eq!(snapshot.stock, [("cake".to_owned(), 5), ("soup".to_owned(), 2)].into());
     let slug = shop.queue.restaurant_of_slug(&opening.restaurant.slug).await.expect("Redis answers");

@@ -9,6 +9,7 @@ mod commands;
 mod cost;
 mod cover;
 mod day;
+mod events;
 mod guest;
 mod idempotency;
 mod join;

@@ -132,6 +132,7 @@ pub(crate) fn opening_with(policy: Policy) -> Opening {
             day_ends_at: World::START + 3_600_000,
             opened_at: None,
             rebuilt_at: None,
+            epoch: 0,
         },
         policy,
         lines: vec![(line('A'), "line A".to_owned())],

@@ -44,6 +44,7 @@ impl Shop {
                 day_ends_at: DAY_ENDS_AT,
                 opened_at: None,
                 rebuilt_at: None,
+                epoch: 0,
             },
             policy,
             lines: vec![(line("A"), "hall".to_owned()), (line("B"), "terrace".to_owned())],

@@ -11,6 +11,7 @@ use waitless::{
         Db,
         restaurants::{self, NewRestaurant},
     },
+    domain::Event,
 };
 
 use crate::harness::{
@@ -203,7 +204,8 @@ impl House {
             redis::cmd("XRANGE").arg(key).arg("-").arg("+").query_async(&mut redis).await.expect("XRANGE");
         let events = entries.ids.iter().map(|entry| {
             let packed: Vec<u8> = entry.get("event").expect("every entry has an event");
-            rmp_serde::from_slice(&packed).expect("an event")
+            let event: Event = rmp_serde::from_slice(&packed).expect("an event");
+            serde_json::to_value(event).expect("plain data")
         });
         events.collect()
     }

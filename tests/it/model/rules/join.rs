@@ -63,7 +63,7 @@ impl Live {
         match join.channel {
             Channel::Remote if !act.by_staff() => {
                 let opens_after_ms = i64::from(policy.remote_opens_after_s) * 1_000;
-                let too_early = self.opened_at.is_some_and(|opened_at| act.now < opened_at + opens_after_ms);
+                let too_early = self.restaurant.opened_at.is_some_and(|opened_at| act.now < opened_at + opens_after_ms);
                 if !policy.remote || too_early { Err(Rejection::RemoteClosed) } else { Ok(()) }
             }
             Channel::Onsite if policy.presence == Presence::Code && !join.present => Err(Rejection::DoorCode),
@@ -137,6 +137,7 @@ impl Live {
             delays_left: self.policy.delays,
             delays: 0,
             overtaken: 0,
+            day: self.restaurant.day.clone(),
             joined_at: act.now,
             ahead_at_join,
             eta_at_join: join.eta,

@@ -55,8 +55,6 @@ pub(crate) struct Model {
 pub(crate) struct Live {
     pub(crate) rev: i64,
     pub(crate) restaurant: RestaurantRecord,
-    /// When it last went from another state to open.
-    pub(crate) opened_at: Option<Millis>,
     pub(crate) policy: Policy,
     pub(crate) lines: BTreeMap<LineId, LineRecord>,
     pub(crate) menu: Vec<MenuItem>,
@@ -119,26 +117,13 @@ fn invalid(field: &str, code: &str) -> Rejection {
 
 impl Model {
     pub(crate) fn new(opening: &Opening) -> Self {
-        let line_record = |(line, name): &(LineId, String)| {
-            let record = LineRecord {
-                line: *line,
-                name: name.clone(),
-                state: waitless::domain::OpenState::Open,
-                until: None,
-                reason: None,
-                today: 0,
-                last_number: 0,
-                recent: Vec::new(),
-            };
-            (*line, record)
-        };
+        let line_record = |(line, name): &(LineId, String)| (*line, LineRecord::fresh(*line, name.as_str()));
         let stock: BTreeMap<_, _> =
             opening.menu.iter().filter_map(|(item, left)| left.map(|left| (item.id.clone(), left))).collect();
         Self {
             live: Live {
                 rev: 0,
                 restaurant: opening.restaurant.clone(),
-                opened_at: None,
                 policy: opening.policy.clone(),
                 lines: opening.lines.iter().map(line_record).collect(),
                 menu: opening.menu.iter().map(|(item, _)| item.clone()).collect(),

@@ -26,7 +26,7 @@ impl Live {
 
     pub(crate) fn set_restaurant_state(&mut self, act: Act<'_>, state: OpenState) {
         if state == OpenState::Open && self.restaurant.state != OpenState::Open {
-            self.opened_at = Some(act.now);
+            self.restaurant.opened_at = Some(act.now);
         }
         self.restaurant.state = state;
     }
