@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use redis::Value;
-use serde::{Deserialize, de};
+use serde::{Deserialize, Serialize, de};
 
 use super::{
     Queue, QueueError,
@@ -119,6 +119,28 @@ pub struct Logged {
     /// Changed pace.
     #[serde(default)]
     pub pace: BTreeMap<String, Packed>,
+    /// What a retry with the same key is answered.
+    #[serde(default)]
+    pub answer: Option<Answer>,
+}
+
+/// The answer of a command that had an idempotency key, but for what its event says anyway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Hash of call, actor and the client's key.
+    pub key: String,
+    /// Hash of what was asked.
+    pub body: String,
+    /// How long it is kept, by Redis's clock.
+    pub until_at: Millis,
+    /// Waiting tickets before it; -1: it does not wait.
+    pub ahead: i64,
+    /// Units left, of a command about stock.
+    #[serde(default)]
+    pub left: Option<i64>,
+    /// Items left out because they were sold out.
+    #[serde(default)]
+    pub dropped: Vec<String>,
 }
 
 impl Logged {

@@ -242,7 +242,7 @@ impl Batch {
             line: logged.line.map(|line| line.to_string()),
             item: logged.item.as_deref().map(clean),
             reason: logged.reason.as_deref().map(clean),
-            answer: None,
+            answer: logged.answer.as_ref().and_then(|answer| rmp_serde::to_vec_named(answer).ok()),
         });
         self.touched.insert(logged.aggregate.clone());
         let Some(restaurant) = event.restaurant else { return };

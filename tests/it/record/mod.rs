@@ -1,0 +1,10 @@
+//! The durable record: whole and exact whatever dies, and the live state rebuilt from it.
+
+mod ledger;
+mod stage;
+mod whole;
+
+/// How much larger than in `make test` a case is to be.
+fn scale() -> usize {
+    std::env::var("WAITLESS_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1).max(1)
+}

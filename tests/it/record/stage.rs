@@ -1,0 +1,120 @@
+//! Where the record is tried: `waitless dev` with its own Redis and PostgreSQL, its server without a recorder, and
+//! recorders as processes of their own.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use sqlx::{Connection as _, PgConnection};
+use tempfile::TempDir;
+
+use crate::harness::{
+    dev::{BINARY, Dev, folder, with_settings},
+    dying_with_us,
+    process::sign_in,
+    until,
+};
+
+pub struct Stage {
+    pub dev: Dev,
+    pub token: String,
+    logs: TempDir,
+    // Kept last, so that what runs in it stops first.
+    _data: TempDir,
+}
+
+impl Stage {
+    /// `recording`: the server records, too.
+    pub async fn set(recording: bool) -> Self {
+        let (data, logs) = (folder(), folder());
+        let (data_path, logs_path) = (data.path().to_owned(), logs.path().to_owned());
+        let dev = tokio::task::spawn_blocking(move || {
+            let mut command = with_settings(dying_with_us(BINARY), &data_path, "dev");
+            command.env("WAITLESS_LIMITS", "off").env("WAITLESS_WORKER", if recording { "on" } else { "off" });
+            Dev::run(command, &data_path, &logs_path)
+        });
+        let dev = dev.await.expect("it is ready");
+        let (status, token) = sign_in(&dev.url, "staff").await;
+        let token = token.unwrap_or_else(|| panic!("sign-in: {status}"));
+        Self { dev, token, logs, _data: data }
+    }
+
+    /// A recorder that begins now.
+    pub fn worker(&self) -> Worker {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("worker-{}.log", COUNT.fetch_add(1, Ordering::Relaxed));
+        let log = self.logs.path().join(name);
+        let file = File::create(&log).expect("created");
+        let child = with_settings(dying_with_us(BINARY), self.logs.path(), "worker")
+            .env("WAITLESS_REDIS_URL", self.dev.private_url("redis"))
+            .env("WAITLESS_DATABASE_URL", self.dev.private_url("postgres"))
+            .env("WAITLESS_SECRET", "a secret of the tests, long enough")
+            .env("WAITLESS_LOG", "info,format=text")
+            .stdout(Stdio::from(file.try_clone().expect("a handle")))
+            .stderr(Stdio::from(file))
+            .spawn()
+            .expect("starts");
+        Worker { child, log }
+    }
+
+    /// A connection of the test's own; PostgreSQL may be on its way back.
+    pub async fn database(&self) -> PgConnection {
+        let url = self.dev.private_url("postgres");
+        until("PostgreSQL answers", async || PgConnection::connect(&url).await.ok()).await
+    }
+
+    /// The log of the demo's events, which is there once it has opened.
+    pub async fn log_key(&self) -> String {
+        let client = redis::Client::open(self.dev.private_url("redis")).expect("a URL");
+        let mut redis = client.get_multiplexed_async_connection().await.expect("Redis answers");
+        until("the demo's log is there", async || {
+            let mut scan = redis::cmd("KEYS");
+            let keys: Vec<String> = scan.arg("wl:*:events").query_async(&mut redis).await.expect("KEYS");
+            keys.into_iter().next()
+        })
+        .await
+    }
+
+    /// Kills PostgreSQL with `kill -9` and waits until its supervisor has started it again.
+    pub async fn kill_postgres(&self) {
+        let pid = self.dev.pid("postgres").expect("it runs");
+        kill(pid, Signal::SIGKILL).expect("killed");
+        until("PostgreSQL was started again", async || self.dev.pid("postgres").filter(|now| *now != pid)).await;
+        self.database().await.close().await.expect("says good-bye");
+    }
+}
+
+/// A `waitless worker`; killed when dropped.
+pub struct Worker {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Worker {
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it runs");
+    }
+
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
