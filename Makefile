@@ -2,10 +2,10 @@
 # WAITLESS_* variables pass through: `WAITLESS_LISTEN=127.0.0.1:9000 make run`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults soak servers screenshots lighthouse
+.PHONY: help run test check faults soak bench-record servers screenshots lighthouse
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: ## install what is missing, build, start everything in .waitless/, print the URLs; LAN=1 for phones
 	@ci/need
@@ -20,6 +20,9 @@ check: ## format, lints, documentation and the pages' own checks only
 
 faults: ## every fault at full size; writes target/faults.json
 	@tests/faults
+
+bench-record: ## events recorded a second, and how long a rebuild takes; writes target/record.json
+	@tests/bench-record
 
 servers: ## a shell with the tests' Redis and PostgreSQL up
 	@tests/run -- "$${SHELL:-bash}"

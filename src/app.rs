@@ -170,7 +170,7 @@ impl App {
             vec![tokio::spawn(timers::run(queue.clone(), stop.clone())), tokio::spawn(revocations.watch(stop.clone()))];
         if config.worker {
             let log = queue.log(config.redis_url.expose())?;
-            let recorder = Recorder::new(queue, log, &db, Arc::clone(&metrics));
+            let recorder = Recorder::new(queue, log, &db, restaurants.clone(), Arc::clone(&metrics));
             background.push(tokio::spawn(recorder::run(recorder, stop.clone())));
         }
         let prepared = tokio::spawn(prepare(config.dev, db, restaurants, Arc::clone(&readiness)));
@@ -206,7 +206,9 @@ pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Re
     let db = Db::connect_lazy(&config.database_url)?;
     let queue = queue_of(config)?;
     let log = queue.log(config.redis_url.expose())?;
-    let recorder = tokio::spawn(recorder::run(Recorder::new(queue, log, &db, metrics), token.clone()));
+    let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
+    let recorder = Recorder::new(queue, log, &db, restaurants, metrics);
+    let recorder = tokio::spawn(recorder::run(recorder, token.clone()));
     tracing::info!("working");
     stop.await;
     token.cancel();

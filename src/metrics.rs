@@ -71,6 +71,10 @@ metrics! {
     recorder_dead_letters: IntCounter = "waitless_recorder_dead_letters_total" [];
     /// Gaps found in the revisions of restaurants.
     recorder_gaps: IntCounter = "waitless_recorder_gaps_total" [];
+    /// Tickets that Redis had lost in coming back older, put back from the record.
+    recorder_put_back: IntCounter = "waitless_recorder_put_back_total" [];
+    /// Restaurants that Redis had lost and this server rebuilt from the record.
+    restaurants_rebuilt: IntCounter = "waitless_restaurants_rebuilt_total" [];
     /// Sign-ins, by outcome: done, refused, limited.
     auth_sign_ins: IntCounterVec = "waitless_auth_sign_ins_total" ["outcome"];
     /// Sessions known to be revoked.

@@ -185,6 +185,16 @@ impl Queue {
     pub fn log(&self, url: &str) -> Result<Log, QueueError> {
         Ok(Log { redis: Connection::new(url)?, keys: self.keys().clone() })
     }
+
+    /// Whether a partition's log has anything behind this position.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn has_more(&self, partition: Partition, position: Position) -> Result<bool, QueueError> {
+        let mut command = redis::cmd("XREAD");
+        command.arg("COUNT").arg(1).arg("STREAMS").arg(self.keys().events(partition)).arg(position.to_string());
+        Ok(self.query::<Value>(&command).await? != Value::Nil)
+    }
 }
 
 impl Log {
@@ -206,15 +216,6 @@ impl Log {
         let (seconds, micros) = time.ok_or_else(|| unexpected("no time"))?;
         let entries = answers.map(entries).collect::<Result<_, _>>()?;
         Ok(Read { now: seconds * 1_000 + micros / 1_000, entries })
-    }
-
-    /// Whether anything stands behind this position.
-    ///
-    /// # Errors
-    /// When Redis does not answer.
-    pub async fn has_more(&self, partition: Partition, position: Position) -> Result<bool, QueueError> {
-        let read = self.read(&[(partition, position)], 1).await?;
-        Ok(read.entries.iter().any(|entries| !entries.is_empty()))
     }
 }
 

@@ -17,13 +17,14 @@ use tokio::sync::watch;
 use super::{
     business_day::{BusinessDay, NoBusinessDay},
     line::LineError,
+    rebuild::{Unreadable, rebuild_of},
 };
 use crate::{
     clock,
-    db::{self, Db, DbError, restaurants::Page},
+    db::{self, Db, DbError, record::read::Recorded, restaurants::Page},
     domain::{OpenState, Rejection, RestaurantId, RestaurantRecord},
     metrics::Metrics,
-    queue::{Opening, Queue, QueueError},
+    queue::{Opening, Queue, QueueError, RollStep, keys::Partition},
 };
 
 /// A slug may belong to another restaurant after this long.
@@ -49,6 +50,12 @@ const OPEN_ALL_PAGE: u32 = 200;
 
 /// Restaurants opened at the same time.
 const OPEN_ALL_CONCURRENCY: usize = 8;
+
+/// A rebuild waits so long for the recorder to have recorded what is left in the log.
+const RECORD_WAIT: Duration = Duration::from_secs(3);
+
+/// Between two looks whether it has.
+const RECORD_PAUSE: Duration = Duration::from_millis(50);
 
 /// What came of opening a restaurant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +91,10 @@ enum OpenError {
     Queue(#[from] QueueError),
     #[error(transparent)]
     NoBusinessDay(#[from] NoBusinessDay),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("the recorder has not yet recorded all that Redis has of it")]
+    RecordBehind,
     #[error("load was refused with {0}")]
     Refused(&'static str),
 }
@@ -280,9 +291,70 @@ impl Shared {
         opened
     }
 
+    /// Opens what was recorded; fresh, what never opened.
     async fn load(&self, id: RestaurantId) -> Result<Opened, OpenError> {
         let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
         let today = BusinessDay::at(clock::now(), &opening.time_zone, &opening.policy)?;
+        match self.recorded(id).await? {
+            Some(recorded) => self.load_recorded(id, opening, recorded, &today).await,
+            None => self.load_fresh(id, opening, today).await,
+        }
+    }
+
+    /// What is recorded, once a recorder has recorded all that Redis still has of it.
+    async fn recorded(&self, id: RestaurantId) -> Result<Option<Recorded>, OpenError> {
+        let partition = Partition::of(id);
+        let deadline = Instant::now() + RECORD_WAIT;
+        loop {
+            let Some(recorded) = self.db.recorded(partition.index(), id).await? else { return Ok(None) };
+            let position = recorded.position.parse().unwrap_or_default();
+            if recorded.recorders == 0 || !self.queue.has_more(partition, position).await? {
+                return Ok(Some(recorded));
+            }
+            if Instant::now() > deadline {
+                return Err(OpenError::RecordBehind);
+            }
+            tokio::time::sleep(RECORD_PAUSE).await;
+        }
+    }
+
+    async fn load_recorded(
+        &self,
+        id: RestaurantId,
+        opening: db::restaurants::Opening,
+        recorded: Recorded,
+        today: &BusinessDay,
+    ) -> Result<Opened, OpenError> {
+        let began = Instant::now();
+        let rebuild = rebuild_of(opening, recorded)?;
+        match self.queue.rebuild(&rebuild, None).await? {
+            Ok(_) => {}
+            Err(Rejection::AlreadyLoaded) => return Ok(Opened::Present),
+            Err(Rejection::Superseded) => return Ok(Opened::Elsewhere),
+            Err(refusal) => return Err(OpenError::Refused(refusal.code())),
+        }
+        self.metrics.restaurants_rebuilt.inc();
+        tracing::warn!(
+            restaurant.id = %id,
+            tickets = rebuild.tickets.len(),
+            recorded_rev = rebuild.stamp.rev,
+            numbers_skipped = rebuild.skips.values().max(),
+            duration_ms = began.elapsed().as_millis() as u64,
+            "Redis had lost a restaurant: it was rebuilt from the record"
+        );
+        if rebuild.restaurant.day < today.date {
+            // The day that was lost is over. Refused while somebody waits: then the timers do it later.
+            while let Ok(RollStep::More) = self.queue.roll_day(id, &today.date, today.ends_at, None).await? {}
+        }
+        Ok(Opened::Present)
+    }
+
+    async fn load_fresh(
+        &self,
+        id: RestaurantId,
+        opening: db::restaurants::Opening,
+        today: BusinessDay,
+    ) -> Result<Opened, OpenError> {
         let opening = Opening {
             restaurant: RestaurantRecord {
                 id,

@@ -4,6 +4,8 @@
 //! of the partition's newest lease.
 
 pub mod leases;
+pub mod read;
+pub mod reconcile;
 pub mod rows;
 pub mod write;
 

@@ -12,7 +12,7 @@ use crate::{
             rows::AggregateRow,
         },
     },
-    domain::{Millis, Stamp},
+    domain::{Millis, RestaurantId, Stamp},
     queue::{keys::Partition, log::Position},
 };
 
@@ -26,8 +26,12 @@ pub(super) struct Held {
     pub(super) epoch: i64,
     /// The last event recorded of each aggregate.
     aggregates: HashMap<String, Stamp>,
+    /// The epoch up to which what Redis lost has been put back.
+    reconciled: HashMap<String, i64>,
+    /// The last look found nothing new.
+    at_the_end: bool,
     /// Redis's clock when nothing was left, if that was not told yet.
-    pub(super) caught_up_at: Option<Millis>,
+    caught_up_at: Option<Millis>,
     /// Something was committed since the log was trimmed.
     pub(super) untrimmed: bool,
     pub(super) trimmed_at: Option<Instant>,
@@ -45,6 +49,8 @@ impl Held {
             position,
             epoch: lease.epoch,
             aggregates: HashMap::new(),
+            reconciled: HashMap::new(),
+            at_the_end: false,
             caught_up_at: None,
             untrimmed: true,
             trimmed_at: None,
@@ -67,8 +73,37 @@ impl Held {
             return false;
         }
         tracing::info!(from = self.epoch, to = epoch, "another life of Redis: its log is read from the first entry");
-        (self.epoch, self.position) = (epoch, Position::START);
+        (self.epoch, self.position, self.at_the_end) = (epoch, Position::START, false);
         true
+    }
+
+    /// Nothing was left at this moment, by Redis's clock.
+    pub(super) fn caught_up(&mut self, now: Millis) {
+        (self.at_the_end, self.caught_up_at) = (true, Some(now));
+    }
+
+    /// Recorded up to here.
+    pub(super) fn move_to(&mut self, position: Position) {
+        (self.position, self.untrimmed, self.at_the_end) = (position, true, false);
+    }
+
+    pub(super) fn is_at_the_end(&self) -> bool {
+        self.at_the_end
+    }
+
+    /// The restaurants that ever had an event here.
+    pub(super) fn restaurants(&self) -> impl Iterator<Item = RestaurantId> {
+        self.aggregates.keys().filter_map(|aggregate| aggregate.strip_prefix("restaurant:")?.parse().ok())
+    }
+
+    /// The epoch up to which this restaurant is whole in Redis.
+    pub(super) fn reconciled(&self, id: RestaurantId) -> i64 {
+        self.reconciled.get(&aggregate_of(id)).copied().unwrap_or(0)
+    }
+
+    /// Takes over the epoch up to which an aggregate is whole in Redis.
+    pub(super) fn note_reconciled(&mut self, aggregate: &str, epoch: i64) {
+        self.reconciled.insert(aggregate.to_owned(), epoch);
     }
 
     /// What is to be told about being caught up, once. Where nothing ever happened nobody needs to know.
@@ -76,4 +111,9 @@ impl Held {
         let at_ms = self.caught_up_at.take().filter(|_| !self.aggregates.is_empty())?;
         Some(CaughtUp { partition: partition.index(), fence: self.fence, at_ms })
     }
+}
+
+/// What events call a restaurant.
+pub(super) fn aggregate_of(id: RestaurantId) -> String {
+    format!("restaurant:{id}")
 }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 mod batch;
 mod held;
+mod watch;
 
 use self::{
     batch::{Batch, Known, Readable, Standing, last, standing, unpack_left},
@@ -42,6 +43,7 @@ use crate::{
         keys::Partition,
         log::{Entry, Log, Position},
     },
+    service::restaurants::Restaurants,
 };
 
 /// A lease lasts so long without a word from its holder. With [`KEEP_PERIOD`] another takes over within five seconds.
@@ -84,6 +86,7 @@ pub struct Recorder {
     db: Db,
     metrics: Arc<Metrics>,
     holder: String,
+    restaurants: Restaurants,
     held: BTreeMap<Partition, Held>,
     kept_at: Option<Instant>,
     /// PostgreSQL or Redis failed in the last round.
@@ -105,10 +108,10 @@ type Part = (Partition, Vec<Entry>);
 impl Recorder {
     /// A recorder of these logs into this database.
     #[must_use]
-    pub fn new(queue: Queue, log: Log, db: &Db, metrics: Arc<Metrics>) -> Self {
+    pub fn new(queue: Queue, log: Log, db: &Db, restaurants: Restaurants, metrics: Arc<Metrics>) -> Self {
         let holder = format!("{:016x}", rand::rng().random::<u64>());
         let db = db.for_recording();
-        Self { queue, log, db, metrics, holder, held: BTreeMap::new(), kept_at: None, failing: false }
+        Self { queue, log, db, metrics, holder, restaurants, held: BTreeMap::new(), kept_at: None, failing: false }
     }
 
     async fn record(&mut self) {
@@ -135,7 +138,9 @@ impl Recorder {
 
     /// Looks once at every log; answers how long to wait before the next look.
     async fn round(&mut self) -> Result<Duration, RecordError> {
-        self.keep_leases().await?;
+        if self.keep_leases().await? {
+            self.watch().await?;
+        }
         let from: Vec<(Partition, Position)> =
             self.held.iter().map(|(partition, held)| (*partition, held.position)).collect();
         if from.is_empty() {
@@ -181,9 +186,10 @@ impl Recorder {
         Ok(())
     }
 
-    async fn keep_leases(&mut self) -> Result<(), RecordError> {
+    /// Every second: says that it is there, and takes or gives up partitions; whether it was time.
+    async fn keep_leases(&mut self) -> Result<bool, RecordError> {
         if self.kept_at.is_some_and(|kept_at| kept_at.elapsed() < KEEP_PERIOD) {
-            return Ok(());
+            return Ok(false);
         }
         let caught_up: Vec<CaughtUp> =
             self.held.iter_mut().filter_map(|(partition, held)| held.take_caught_up(*partition)).collect();
@@ -204,23 +210,22 @@ impl Recorder {
         if !new.is_empty() {
             let partitions: Vec<u16> = new.iter().map(|(partition, _)| partition.index()).collect();
             let aggregates = leases::aggregates(&self.db, &partitions).await?;
-            tracing::info!(partitions = new.len(), held = leases.len(), "leases taken");
+            tracing::info!(holder = self.holder, partitions = new.len(), held = leases.len(), "leases taken");
             self.held.extend(new);
-            for aggregate in aggregates {
-                if let Some(held) =
-                    Partition::at(aggregate.partition).and_then(|partition| self.held.get_mut(&partition))
-                {
-                    held.note(&aggregate);
+            for (row, reconciled) in aggregates {
+                if let Some(held) = Partition::at(row.partition).and_then(|partition| self.held.get_mut(&partition)) {
+                    held.note(&row);
+                    held.note_reconciled(&row.aggregate, reconciled);
                 }
             }
         }
         self.metrics.recorder_partitions.set(self.held.len() as i64);
-        Ok(())
+        Ok(true)
     }
 
     fn caught_up(&mut self, partition: Partition, now: Millis) {
         if let Some(held) = self.held.get_mut(&partition) {
-            held.caught_up_at = Some(now);
+            held.caught_up(now);
         }
     }
 
@@ -347,8 +352,7 @@ impl Recorder {
         for moved in moves {
             let held = Partition::at(moved.partition).and_then(|partition| self.held.get_mut(&partition));
             if let (Some(held), Ok(position)) = (held, moved.position.parse()) {
-                held.position = position;
-                held.untrimmed = true;
+                held.move_to(position);
             }
         }
         for aggregate in aggregates {

@@ -1,5 +1,6 @@
 //! The durable record: whole and exact whatever dies, and the live state rebuilt from it.
 
+mod fences;
 mod ledger;
 mod stage;
 mod whole;

@@ -1,0 +1,153 @@
+//! From the record to live state: what `load` is given when Redis has lost a restaurant.
+//!
+//! States, places, deadlines, stock and answers are as they were recorded. Names, rules and the menu are PostgreSQL's own:
+//! they may have been edited since. Numbers skip ahead of everything that may have been given out and lost.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{
+    db::{record::read::Recorded, restaurants::Opening},
+    domain::{LineId, LineRecord, RestaurantRecord, TicketId},
+    queue::{KeptAnswer, Rebuild, log::Answer},
+};
+
+/// Numbers that every line skips at least.
+const SKIP_MIN: u32 = 100;
+
+/// Numbers that a line skips at most: what it would give out in a year.
+const SKIP_MAX: f64 = 10_000_000.0;
+
+/// A part of the record that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the record of {0} cannot be read: {1}")]
+pub struct Unreadable(String, String);
+
+/// What `load` is given.
+///
+/// # Errors
+/// When a recorded part cannot be read, or that of the restaurant itself is missing.
+pub fn rebuild_of(opening: Opening, recorded: Recorded) -> Result<Rebuild, Unreadable> {
+    let part = |name: &str| recorded.parts.iter().find(|(part, _)| part == name).map(|(_, packed)| packed);
+    let known: RestaurantRecord = unpack("restaurant", part("restaurant").ok_or_else(|| missing("restaurant"))?)?;
+    let busiest: HashMap<LineId, i64> = recorded.busiest.iter().copied().collect();
+    let mut lines = Vec::with_capacity(opening.lines.len());
+    let mut skips = BTreeMap::new();
+    for (line, name) in opening.lines {
+        let record = match part(&format!("line:{line}")) {
+            Some(packed) => LineRecord { name, ..unpack("a line", packed)? },
+            None => LineRecord::fresh(line, name),
+        };
+        skips.insert(line, skip(busiest.get(&line).copied().unwrap_or(0), recorded.unrecorded_s));
+        lines.push(record);
+    }
+    // What is counted since the menu was last edited starts as the menu says.
+    let mut stock: BTreeMap<String, i64> =
+        opening.menu.iter().filter_map(|(item, left)| Some((item.id.clone(), (*left)?))).collect();
+    let mut pace = BTreeMap::new();
+    for (part, packed) in &recorded.parts {
+        if let Some(item) = part.strip_prefix("stock:") {
+            match unpack::<i64>("stock", packed)? {
+                left @ 0.. => stock.insert(item.to_owned(), left),
+                _ => stock.remove(item),
+            };
+        } else if let Some(class) = part.strip_prefix("pace:") {
+            pace.insert(class.to_owned(), unpack("pace", packed)?);
+        }
+    }
+    Ok(Rebuild {
+        restaurant: RestaurantRecord {
+            slug: opening.slug,
+            name: opening.name,
+            time_zone: opening.time_zone,
+            currency: opening.currency,
+            ..known
+        },
+        policy: opening.policy,
+        lines,
+        skips,
+        menu: opening.menu.into_iter().map(|(item, _)| item).collect(),
+        stock,
+        pace,
+        answers: answers(&recorded)?,
+        stamp: recorded.stamp,
+        since: recorded.caught_up_ms.unwrap_or(0).max(recorded.at),
+        tickets: recorded.tickets,
+    })
+}
+
+/// How many numbers may have been given out since the record was last complete: twice as many as in the line's busiest
+/// second, for as many seconds (docs/RECORD.md).
+fn skip(busiest: i64, unrecorded_s: f64) -> u32 {
+    let given = 2.0 * busiest as f64 * (unrecorded_s.ceil() + 1.0);
+    // In range, so nothing is cut off but the fraction.
+    SKIP_MIN.max(given.min(SKIP_MAX) as u32)
+}
+
+fn answers(recorded: &Recorded) -> Result<Vec<KeptAnswer>, Unreadable> {
+    if recorded.answers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut tickets = HashMap::with_capacity(recorded.tickets.len());
+    for packed in &recorded.tickets {
+        let named: Named = unpack("a ticket", packed)?;
+        tickets.insert(named.r#ref, named.id);
+    }
+    let mut answers = Vec::with_capacity(recorded.answers.len());
+    for row in &recorded.answers {
+        let answer: Answer = unpack("an answer", &row.packed)?;
+        let ticket = row.r#ref.as_ref().map(|r#ref| tickets.get(r#ref));
+        // About a ticket that is forgotten: nobody can ask for it any more.
+        if ticket == Some(None) {
+            continue;
+        }
+        answers.push(KeptAnswer {
+            key: answer.key,
+            body: answer.body,
+            until_at: answer.until_at,
+            epoch: row.stamp.epoch,
+            rev: row.stamp.rev,
+            at: row.at,
+            ticket: ticket.flatten().cloned(),
+            ahead: answer.ahead,
+            left: answer.left,
+            dropped: answer.dropped,
+        });
+    }
+    Ok(answers)
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: TicketId,
+    r#ref: String,
+}
+
+fn unpack<T: DeserializeOwned>(what: &str, packed: &[u8]) -> Result<T, Unreadable> {
+    rmp_serde::from_slice(packed).map_err(|error| Unreadable(what.to_owned(), error.to_string()))
+}
+
+fn missing(what: &str) -> Unreadable {
+    Unreadable(what.to_owned(), "it is missing".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_skip_what_may_have_been_given_out() {
+        for (busiest, unrecorded_s, skipped) in [
+            (0, 0.0, 100),
+            (3, 0.2, 100),
+            (100, 0.0, 200),
+            (100, 0.3, 400),
+            (100, 1.0, 400),
+            (40, 9.5, 880),
+            (1, 1e12, 10_000_000),
+        ] {
+            assert_eq!(skip(busiest, unrecorded_s), skipped, "{busiest} joins/s, {unrecorded_s} s");
+        }
+    }
+}
