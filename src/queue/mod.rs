@@ -11,6 +11,7 @@ mod idempotency;
 pub mod keys;
 mod link;
 mod live;
+mod rebuild;
 pub mod script;
 mod sessions;
 mod slugs;
@@ -26,6 +27,7 @@ pub use self::{
     call::{CallContext, Idempotency, Outcome},
     error::QueueError,
     live::{Heard, Live, Sink},
+    rebuild::{KeptAnswer, Rebuild},
     snapshot::Opening,
     timers::{Deadline, Due, RollStep},
 };
