@@ -6,24 +6,18 @@
 -- REPLY: due epoch now (deadline at)…
 -- EVENT: none
 -- COST: O(log n + 100)
---@use keys call
+--@use keys call outage
 local log_max = arguments()
 
 -- An idle partition is only read: its timers cost no disk write.
-local OUTAGE_MS, BEAT_MS, SHIFTS_MAX = 10000, 2000, 10
+local BEAT_MS = 2000
 
 look_at_source()
 local beat = redis.call('HGET', K.src, 'heartbeat')
 if redis.call('EXISTS', K.deadlines) == 0 then
   if beat then redis.call('HDEL', K.src, 'heartbeat') end
 else
-  if beat and now - beat > OUTAGE_MS then
-    local kept = redis.call('HGET', K.src, 'shifts')
-    local shifts = kept and cmsgpack.unpack(kept) or {}
-    table.insert(shifts, 1, { tonumber(beat), now })
-    shifts[SHIFTS_MAX + 1] = nil
-    redis.call('HSET', K.src, 'shifts', cmsgpack.pack(shifts))
-  end
+  if beat then note_outage(tonumber(beat)) end
   if not beat or now - beat >= BEAT_MS then redis.call('HSET', K.src, 'heartbeat', now) end
 end
 if log_max ~= '' then redis.call('XTRIM', K.events, 'MAXLEN', '~', log_max) end

@@ -6,13 +6,12 @@
 -- REPLY: done ticket | stale
 -- EVENT: ticket.deadline_moved ticket.last_call ticket.put_back ticket.no_show ticket.stock_returned ticket.completed restaurant.changed line.changed
 -- COST: O(log n)
---@use keys call state order deadline ticket stock
+--@use keys call outage state order deadline ticket stock
 local kind, subject, at = arguments()
 
 -- How long the outage was that this time lies in, or nothing.
 local function outage_around(time)
-  local kept = redis.call('HGET', K.src, 'shifts')
-  for _, shift in ipairs(kept and cmsgpack.unpack(kept) or {}) do
+  for _, shift in ipairs(outages()) do
     if shift[1] < time and time <= shift[2] then return shift[2] - shift[1] end
   end
 end

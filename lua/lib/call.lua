@@ -18,12 +18,13 @@ local by_timer = role == 'timer'
 local now, epoch
 
 -- Reads the clock, which never runs backwards, and notices when Redis is another process than the last script
--- found: from then on it is another epoch. `raise` makes a new epoch in any case.
+-- found: from then on it is another epoch. `raise` makes a new epoch in any case. `life` is the epoch in which this
+-- process was found, `unrecorded_ms` how much time the recorder had not recorded by then: what may be lost of it.
 local function look_at_source(raise)
   local time = redis.call('TIME')
   local seconds = tonumber(time[1])
   local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  local seen = redis.call('HMGET', K.src, 'run_id', 'last')
+  local seen = redis.call('HMGET', K.src, 'run_id', 'last', 'recorded')
   now = tonumber(optional(now_given)) or seconds * 1000 + math.floor(tonumber(time[2]) / 1000)
   now = math.max(now, tonumber(seen[2] or 0))
   epoch = tonumber(redis.call('HGET', K.revs, 'epoch') or 0)
@@ -31,6 +32,10 @@ local function look_at_source(raise)
     epoch = math.max(epoch + 1, tonumber(epoch_min) + 1, seconds)
     redis.call('HSET', K.revs, 'epoch', epoch)
     redis.call('HSET', K.src, 'run_id', run_id, 'last', now)
+    if seen[1] ~= run_id then
+      local unrecorded_ms = seen[3] and now - seen[3] or 60000
+      redis.call('HSET', K.src, 'life', epoch, 'unrecorded_ms', unrecorded_ms)
+    end
   end
 end
 

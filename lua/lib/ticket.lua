@@ -16,8 +16,9 @@ local function guards_free(ticket)
   return true
 end
 
+-- One that somebody else holds stays theirs.
 local function hold_guards(ticket)
-  for _, guard in ipairs(ticket.guards or {}) do redis.call('HSET', K.guard, guard, ticket.id) end
+  for _, guard in ipairs(ticket.guards or {}) do redis.call('HSETNX', K.guard, guard, ticket.id) end
 end
 
 local function give_up_guards(ticket)
@@ -62,9 +63,9 @@ local function set_grace(ticket, until_at)
   return to_come
 end
 
--- Puts a ticket into the lists of its new state, with the deadlines that belong to it.
-local function enter(ticket, state)
-  ticket.state = state
+-- Puts a ticket into the lists of its state.
+local function list(ticket)
+  local state = ticket.state
   if state == 'waiting' then
     redis.call('ZADD', K.order, 0, member_of(ticket))
     redis.call('ZADD', K.heads, 0, head_of(ticket))
@@ -72,18 +73,28 @@ local function enter(ticket, state)
     hold_guards(ticket)
   elseif state == 'called' then
     redis.call('ZADD', K.called, ticket.called_at, ticket.id)
-    set_grace(ticket, now + policy().grace_s * 1000)
     hold_guards(ticket)
   elseif state == 'seated' then
     redis.call('ZADD', K.seated, ticket.seated_at, ticket.id)
-    ticket.stay_until = now + policy().stay_s * 1000
-    set_deadline('stay', ticket.id, ticket.stay_until)
   elseif state == 'no_show' then
     redis.call('ZADD', K.missed, ticket.missed_at, ticket.id)
-    if ticket.rejoin_until then set_deadline('rejoin', ticket.id, ticket.rejoin_until) end
   else
     redis.call('ZADD', K.ended, ticket.undo_until or 0, ticket.id)
   end
+end
+
+-- Puts a ticket into a new state, its lists, and the deadlines that belong to it.
+local function enter(ticket, state)
+  ticket.state = state
+  if state == 'called' then
+    set_grace(ticket, now + policy().grace_s * 1000)
+  elseif state == 'seated' then
+    ticket.stay_until = now + policy().stay_s * 1000
+    set_deadline('stay', ticket.id, ticket.stay_until)
+  elseif state == 'no_show' and ticket.rejoin_until then
+    set_deadline('rejoin', ticket.id, ticket.rejoin_until)
+  end
+  list(ticket)
   change_ticket(ticket)
 end
 

@@ -101,7 +101,7 @@ impl Code {
     fn of(rejection: &Rejection) -> Self {
         match rejection {
             Rejection::NotLoaded | Rejection::NewSource => Self::Restoring,
-            Rejection::AlreadyLoaded | Rejection::Stale | Rejection::DayBusy => Self::Internal,
+            Rejection::AlreadyLoaded | Rejection::Superseded | Rejection::Stale | Rejection::DayBusy => Self::Internal,
             other => {
                 let code = other.code();
                 Self::ALL.iter().copied().find(|candidate| candidate.as_str() == code).unwrap_or(Self::Internal)
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn every_refusal_of_a_script_has_a_code() {
-        let internal = ["already_loaded", "stale", "day_busy"];
+        let internal = ["already_loaded", "superseded", "stale", "day_busy"];
         let restoring = ["not_loaded", "new_source"];
         for code in Rejection::CODES {
             let rejection = Rejection::from_reply(code, &[]).expect("it is one of them");

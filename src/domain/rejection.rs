@@ -116,6 +116,8 @@ rejections! {
     NotLoaded = "not_loaded",
     /// Its live state is there already.
     AlreadyLoaded = "already_loaded",
+    /// Another rebuild of its live state has begun since.
+    Superseded = "superseded",
     /// Redis runs as another process than the epoch knows: `due` has to look first.
     NewSource = "new_source",
     /// Nothing to do any more: the deadline or the day moved on.

@@ -116,6 +116,9 @@ pub struct LineRecord {
     /// Joins in that second.
     #[serde(default)]
     pub busy: u32,
+    /// The epoch of its last number: the first one in another epoch may have to skip some.
+    #[serde(default)]
+    pub numbered: i64,
     /// In which epoch this record was changed last.
     #[serde(default)]
     pub epoch: i64,
@@ -137,6 +140,7 @@ impl LineRecord {
             busiest: 0,
             busy_at: 0,
             busy: 0,
+            numbered: 0,
             epoch: 0,
         }
     }

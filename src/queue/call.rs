@@ -66,8 +66,24 @@ impl Arguments {
         self.text(name, value.map(|value| value.to_string()).unwrap_or_default())
     }
 
-    fn flag(self, name: &'static str, value: bool) -> Self {
+    pub(super) fn flag(self, name: &'static str, value: bool) -> Self {
         self.text(name, if value { "1" } else { "0" })
+    }
+
+    /// A list of texts that need not be UTF-8, as Lua packs it.
+    pub(super) fn packed_texts(mut self, name: &'static str, texts: &[Vec<u8>]) -> Self {
+        // array 32 and str 32, whatever the length: Lua knows no type of its own for bytes.
+        let head = |kind: u8, len: usize| {
+            let len = u32::try_from(len).expect("Invariant: what is packed fits into Redis, which takes 512 MB");
+            [&[kind], len.to_be_bytes().as_slice()].concat()
+        };
+        let mut packed = head(0xdd, texts.len());
+        for text in texts {
+            packed.extend(head(0xdb, text.len()));
+            packed.extend(text);
+        }
+        self.0.push((name, packed));
+        self
     }
 
     pub(super) fn packed(mut self, name: &'static str, value: &impl Serialize) -> Self {

@@ -12,6 +12,7 @@ pub mod keys;
 mod link;
 mod live;
 pub mod log;
+mod rebuild;
 pub mod script;
 mod sessions;
 mod slugs;
@@ -24,10 +25,12 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
+pub use self::tmp_trim::Reconcile;
 pub use self::{
     call::{CallContext, Idempotency, Outcome},
     error::QueueError,
     live::{Heard, Live, Sink},
+    rebuild::{KeptAnswer, Rebuild},
     snapshot::Opening,
     timers::{Deadline, Due, RollStep},
 };

@@ -24,11 +24,13 @@ macro_rules! lua_files {
 pub const LIBRARY: &[LuaFile] = lua_files![
     "lib/keys",
     "lib/call",
+    "lib/outage",
     "lib/state",
     "lib/menu",
     "lib/order",
     "lib/deadline",
     "lib/ticket",
+    "lib/recorded",
     "lib/stock",
     "lib/overtake",
     "lib/pace",

@@ -8,6 +8,7 @@ use super::{
     Queue, QueueError,
     call::{Arguments, CallContext, Outcome, Reply, decode_refusal, unpack},
     keys::Partition,
+    rebuild::Rebuild,
 };
 use crate::domain::{
     Actor, LineId, LineRecord, MenuItem, Millis, Policy, Rejection, RestaurantId, RestaurantRecord, Role, Stamp,
@@ -35,21 +36,25 @@ impl Queue {
     pub async fn load(&self, opening: &Opening, now: Option<Millis>) -> Result<Result<Outcome, Rejection>, QueueError> {
         let lines: Vec<LineRecord> =
             opening.lines.iter().map(|(line, name)| LineRecord::fresh(*line, name.as_str())).collect();
-        let menu: Vec<&MenuItem> = opening.menu.iter().map(|(item, _)| item).collect();
-        let stock: Vec<(&str, i64)> =
-            opening.menu.iter().filter_map(|(item, left)| Some((item.id.as_str(), (*left)?))).collect();
-        let arguments = Arguments::default()
-            .packed("restaurant", &opening.restaurant)
-            .packed("policy", &opening.policy)
-            .packed("lines", &lines)
-            .packed("menu", &menu)
-            .packed("stock", &stock);
-        let context = CallContext { now, ..CallContext::by(Actor::of(Role::Timer)) };
-        let outcome = self.call("load", opening.restaurant.id, &context, arguments).await?;
-        if outcome.is_ok() {
-            self.remember_slug(&opening.restaurant.slug, opening.restaurant.id).await?;
-        }
-        Ok(outcome)
+        let stock = opening.menu.iter().filter_map(|(item, left)| Some((item.id.clone(), (*left)?)));
+        self.load_all(
+            &Rebuild {
+                restaurant: opening.restaurant.clone(),
+                policy: opening.policy.clone(),
+                lines,
+                skips: BTreeMap::new(),
+                menu: opening.menu.iter().map(|(item, _)| item.clone()).collect(),
+                stock: stock.collect(),
+                pace: BTreeMap::new(),
+                tickets: Vec::new(),
+                answers: Vec::new(),
+                stamp: Stamp::default(),
+                since: 0,
+            },
+            "",
+            now,
+        )
+        .await
     }
 
     /// Reads a restaurant's whole live state.

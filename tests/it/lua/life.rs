@@ -8,6 +8,7 @@ use waitless::{
 use super::{
     commands::{call, call_next, cancel, complete, join, no_show, restaurant_set, seat, stock_set},
     cover::{Act, Cover},
+    rebuild::{batch, code},
 };
 use crate::harness::shop::{Layout, Shop, guest, line, staff};
 
@@ -37,6 +38,8 @@ async fn load_opens_a_restaurant_once() {
     let slug = shop.queue.restaurant_of_slug(&opening.restaurant.slug).await.expect("Redis answers");
     assert_eq!(slug, Some(shop.id));
     cover.refusal(&shop, load(), Rejection::AlreadyLoaded).await;
+    let rebuilder = Shop::unopened();
+    cover.saw(&code(&batch(&rebuilder, "token", false, true).await));
     cover.finish();
 }
 

@@ -15,6 +15,7 @@ mod idempotency;
 mod join;
 mod life;
 mod order;
+mod rebuild;
 mod settings;
 mod staff;
 mod stock;

@@ -304,7 +304,7 @@ fn comparable(ticket: Ticket) -> Ticket {
 
 /// A line without what the record needs of it.
 fn comparable_line(line: &LineRecord) -> LineRecord {
-    LineRecord { busiest: 0, busy_at: 0, busy: 0, epoch: 0, ..line.clone() }
+    LineRecord { busiest: 0, busy_at: 0, busy: 0, numbered: 0, epoch: 0, ..line.clone() }
 }
 
 fn comparable_restaurant(restaurant: RestaurantRecord) -> RestaurantRecord {

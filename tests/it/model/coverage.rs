@@ -108,7 +108,7 @@ const MUST_SEE: &[(&str, &[&str])] = &[
 ];
 
 /// Codes that the rules of the line never answer: they belong to calling, loading and epochs.
-const ELSEWHERE: [&str; 4] = ["idempotency_mismatch", "not_loaded", "already_loaded", "new_source"];
+const ELSEWHERE: [&str; 5] = ["idempotency_mismatch", "not_loaded", "already_loaded", "superseded", "new_source"];
 
 impl Coverage {
     pub(crate) fn saw(&mut self, what: &str, answer: &str) {

@@ -17,11 +17,7 @@ use super::{
     stage::{Stage, Worker},
     whole::{equals_the_live_state, recorded},
 };
-use crate::{
-    faults::report::Report,
-    harness::until,
-    storm::{RESTAURANT, Storm},
-};
+use crate::{faults::report::Report, harness::until, storm::RESTAURANT};
 
 /// Another recorder is to take over within 5 s; the rest is for a machine that has more to do.
 const TAKEN_OVER_MAX_S: f64 = 5.0 + 2.5;
@@ -53,7 +49,7 @@ async fn a_paused_recorder_is_refused() {
     let workers = [stage.worker(), stage.worker()];
     until("both have their share", async || (shares(&mut database).await == [48, 48]).then_some(())).await;
 
-    let people = Arc::new(Storm::on(vec![stage.dev.url.clone()], stage.token.clone()).await);
+    let people = stage.people().await;
     let over = Arc::new(AtomicBool::new(false));
     let working: Vec<_> = (0..8)
         .map(|task| {

@@ -2,6 +2,7 @@
 
 mod fences;
 mod ledger;
+mod lost;
 mod stage;
 mod whole;
 

@@ -5,7 +5,10 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::{Child, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use nix::{
@@ -15,11 +18,14 @@ use nix::{
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::harness::{
-    dev::{BINARY, Dev, folder, with_settings},
-    dying_with_us,
-    process::sign_in,
-    until,
+use crate::{
+    harness::{
+        dev::{BINARY, Dev, folder, with_settings},
+        dying_with_us,
+        process::sign_in,
+        until,
+    },
+    storm::Storm,
 };
 
 pub struct Stage {
@@ -34,16 +40,20 @@ impl Stage {
     /// `recording`: the server records, too.
     pub async fn set(recording: bool) -> Self {
         let (data, logs) = (folder(), folder());
-        let (data_path, logs_path) = (data.path().to_owned(), logs.path().to_owned());
-        let dev = tokio::task::spawn_blocking(move || {
-            let mut command = with_settings(dying_with_us(BINARY), &data_path, "dev");
-            command.env("WAITLESS_LIMITS", "off").env("WAITLESS_WORKER", if recording { "on" } else { "off" });
-            Dev::run(command, &data_path, &logs_path)
-        });
-        let dev = dev.await.expect("it is ready");
+        let mut command = with_settings(dying_with_us(BINARY), data.path(), "dev");
+        command.env("WAITLESS_LIMITS", "off").env("WAITLESS_WORKER", if recording { "on" } else { "off" });
+        // On the test's own thread, with which it dies.
+        let dev = Dev::run(command, data.path(), logs.path());
         let (status, token) = sign_in(&dev.url, "staff").await;
         let token = token.unwrap_or_else(|| panic!("sign-in: {status}"));
         Self { dev, token, logs, _data: data }
+    }
+
+    /// People who do everything at once, and can wait.
+    pub async fn people(&self) -> Arc<Storm> {
+        let mut storm = Storm::on(vec![self.dev.url.clone()], self.token.clone()).await;
+        storm.patient = true;
+        Arc::new(storm)
     }
 
     /// A recorder that begins now.

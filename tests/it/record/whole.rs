@@ -82,7 +82,7 @@ async fn whatever_dies() {
     let mut report = Report::of("record_whole");
     let stage = Arc::new(Stage::set(false).await);
     let ledger = Ledger::read(&stage.dev.private_url("redis"), stage.log_key().await).await;
-    let people = Arc::new(Storm::on(vec![stage.dev.url.clone()], stage.token.clone()).await);
+    let people = stage.people().await;
     let (over, kills) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let killing = tokio::spawn({
         let (stage, over, kills) = (Arc::clone(&stage), Arc::clone(&over), Arc::clone(&kills));
