@@ -130,7 +130,7 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let keys = Keys::new(&config.secret);
         let db = Db::connect_lazy(&config.database_url)?;
-        let settings = QueueSettings { namespace: config.namespace.clone(), guarded: false };
+        let settings = QueueSettings { namespace: config.namespace.clone(), guarded: false, may_lose: None };
         let queue = Queue::new(config.redis_url.expose(), &settings)?;
         let live = Live::start(config.redis_url.expose(), queue.clone())?;
         let source = Arc::new(LiveSource::new(queue.clone(), live));

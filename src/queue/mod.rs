@@ -6,6 +6,7 @@
 
 mod call;
 mod connect;
+mod durability;
 mod error;
 mod idempotency;
 pub mod keys;
@@ -17,6 +18,7 @@ mod sessions;
 mod slugs;
 mod snapshot;
 mod timers;
+mod trim;
 
 use std::sync::{
     Arc,
@@ -33,6 +35,7 @@ pub use self::{
 };
 use self::{
     connect::Connection,
+    durability::Durability,
     keys::{Keys, Partition},
     script::{Script, Scripts},
 };
@@ -47,6 +50,7 @@ pub struct Queue {
 struct Shared {
     scripts: Scripts,
     keys: Keys,
+    durability: Durability,
     /// The highest epoch seen of each partition: a Redis restored from an older copy must go beyond it.
     epochs: Vec<AtomicI64>,
 }
@@ -58,6 +62,8 @@ pub struct QueueSettings {
     pub namespace: String,
     /// Scripts refuse keys they did not declare; for tests.
     pub guarded: bool,
+    /// Whether Redis may lose what it has acknowledged; `None`: it is asked.
+    pub may_lose: Option<bool>,
 }
 
 impl Queue {
@@ -71,6 +77,7 @@ impl Queue {
             shared: Arc::new(Shared {
                 scripts: script::load_all(settings.guarded),
                 keys: Keys::new(&settings.namespace),
+                durability: Durability::new(settings.may_lose),
                 epochs: Partition::all().map(|_| AtomicI64::new(0)).collect(),
             }),
         })

@@ -62,6 +62,7 @@ pub const OPERATIONS: &[LuaFile] = lua_files![
     "stock_adjust",
     "find",
     "due",
+    "trim",
     "expire",
     "roll_day",
     "snapshot",

@@ -14,6 +14,7 @@ mod guest;
 mod idempotency;
 mod join;
 mod life;
+mod lost_numbers;
 mod order;
 mod rebuild;
 mod settings;
