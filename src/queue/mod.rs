@@ -13,6 +13,7 @@ pub mod keys;
 mod link;
 mod live;
 mod rebuild;
+mod reconcile;
 pub mod script;
 mod sessions;
 mod slugs;
@@ -30,6 +31,7 @@ pub use self::{
     error::QueueError,
     live::{Heard, Live, Sink},
     rebuild::{KeptAnswer, Rebuild},
+    reconcile::Reconcile,
     snapshot::Opening,
     timers::{Deadline, Due, RollStep},
 };

@@ -39,6 +39,7 @@ pub const LIBRARY: &[LuaFile] = lua_files![
 /// Operations, one file each.
 pub const OPERATIONS: &[LuaFile] = lua_files![
     "load",
+    "reconcile",
     "join",
     "call_next",
     "call",

@@ -17,6 +17,7 @@ mod life;
 mod lost_numbers;
 mod order;
 mod rebuild;
+mod reconcile;
 mod settings;
 mod staff;
 mod stock;

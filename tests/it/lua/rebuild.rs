@@ -108,7 +108,7 @@ fn comparable(mut snapshot: Snapshot) -> Snapshot {
 }
 
 /// Lists, deadlines and packed tickets, by the last part of their key.
-fn lists(dump: Dump) -> BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>> {
+fn lists(dump: Dump) -> Dump {
     let named = dump.into_iter().map(|(key, entries)| (key.rsplit(':').next().expect("a name").to_owned(), entries));
     named.filter(|(name, _)| !["meta", "events", "revs", "idem"].contains(&name.as_str())).collect()
 }
