@@ -58,7 +58,7 @@ struct Bench {
 async fn main() -> anyhow::Result<()> {
     let given = |name: &str| env::var(name).with_context(|| format!("{name} is not set: run `make bench-record`"));
     let (redis_url, database_url) = (given("WAITLESS_REDIS_URL")?, given("WAITLESS_DATABASE_URL")?);
-    let queue = Queue::new(&redis_url, &QueueSettings { namespace: "wl".to_owned(), ..QueueSettings::default() })?;
+    let queue = Queue::new(&redis_url, &QueueSettings { namespace: "wl".to_owned(), guarded: false, may_lose: None })?;
     let db = Db::connect_lazy(&Secret::from(database_url.clone()))?;
     let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::new(Metrics::new()));
     let database = PgConnection::connect(&database_url).await?;

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- due: the deadlines of a partition that have come, at most 100, oldest first; keeps the heartbeat by which an outage
--- is known, and the event log short until the recorder does.
+-- is known, and the event log below a last bound, should nobody record it.
 -- KEYS: the fixed list (lib/keys) of any restaurant of the partition
 -- ARGV: log_max
 -- REPLY: due epoch now (deadline at)…

@@ -56,6 +56,7 @@ local acts = {}
 
 function acts.last_call(ticket)
   clear_deadline(kind, subject)
+  ticket.last_call_at = nil
   tell_last_call(ticket)
   return 'ticket.last_call'
 end

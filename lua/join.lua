@@ -71,6 +71,19 @@ local function note_join(line)
   change_line(line)
 end
 
+-- Where Redis loses what it has acknowledged, others may have got the next numbers and places before it came back: as
+-- many as the line was ever busy, for as long as nothing was recorded. The first number after that passes over them.
+local function pass_over_lost(line)
+  if line.numbered == epoch then return end
+  local life, unrecorded_ms = unpack(redis.call('HMGET', K.src, 'life', 'unrecorded_ms'))
+  if may_lose == '1' and (line.numbered or 0) < tonumber(life or 0) then
+    local passed = math.max(100, 2 * (line.busiest or 0) * (math.ceil(unrecorded_ms / 1000) + 1))
+    line.last_number = line.last_number + passed
+    redis.call('HINCRBY', K.meta, 'joins', passed)
+  end
+  line.numbered = epoch
+end
+
 return perform(function()
   adults, children, wanted = tonumber(adults), tonumber(children), cmsgpack.unpack(wanted)
   local party, remote = adults + children, channel == 'remote'
@@ -94,6 +107,7 @@ return perform(function()
 
   take_stock(kept)
   redis.call('HINCRBY', K.meta, 'daily', 1)
+  pass_over_lost(line)
   line.last_number, line.today = line.last_number + 1, line.today + 1
   note_join(line)
   ticket.ref, ticket.code, ticket.line = ref, code, letter

@@ -216,7 +216,7 @@ pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Re
 }
 
 fn queue_of(config: &Config) -> anyhow::Result<Queue> {
-    let settings = QueueSettings { namespace: config.namespace.clone(), guarded: false };
+    let settings = QueueSettings { namespace: config.namespace.clone(), guarded: false, may_lose: None };
     Ok(Queue::new(config.redis_url.expose(), &settings)?)
 }
 

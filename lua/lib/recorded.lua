@@ -1,5 +1,5 @@
--- recorded: tickets as the record knows them, back in their lists and with their deadlines. `since`: what was to come
--- up to then is done, for the record would say so.
+-- recorded: tickets as the record knows them, back in their lists and with their deadlines. A rejoin time
+-- that was over by `since` has acted, unless something is held still: the record would say so.
 local function holds_stock(ticket)
   for _, item in ipairs(ticket.items) do
     if item.held > 0 then return true end
@@ -10,8 +10,7 @@ end
 local function set_recorded_deadlines(ticket, since)
   if ticket.state == 'called' then
     set_deadline('grace', ticket.id, ticket.grace_until)
-    local last_call_at = ticket.grace_until - policy().last_call_s * 1000
-    if last_call_at > since then set_deadline('last_call', ticket.id, last_call_at) end
+    if ticket.last_call_at then set_deadline('last_call', ticket.id, ticket.last_call_at) end
   elseif ticket.state == 'seated' then
     set_deadline('stay', ticket.id, ticket.stay_until)
   elseif ticket.state == 'no_show' and ticket.rejoin_until then

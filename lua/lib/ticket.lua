@@ -39,7 +39,7 @@ local function leave(ticket)
     clear_deadline('grace', ticket.id)
     clear_deadline('last_call', ticket.id)
     give_up_guards(ticket)
-    ticket.grace_until = nil
+    ticket.grace_until, ticket.last_call_at = nil, nil
   elseif ticket.state == 'seated' then
     redis.call('ZREM', K.seated, ticket.id)
     clear_deadline('stay', ticket.id)
@@ -59,6 +59,7 @@ local function set_grace(ticket, until_at)
   set_deadline('grace', ticket.id, until_at)
   local last_call_at = until_at - policy().last_call_s * 1000
   local to_come = last_call_at > now
+  ticket.last_call_at = to_come and last_call_at or nil
   if to_come then set_deadline('last_call', ticket.id, last_call_at) end
   return to_come
 end

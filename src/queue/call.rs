@@ -154,6 +154,8 @@ impl Queue {
             "{name} takes {:?}",
             script.arguments
         );
+        // Only joins give out numbers.
+        let may_lose = name == "join" && self.may_lose().await;
         let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         let idempotency = context.idempotency.as_ref();
         let command = |verb: &str, script: &str| {
@@ -170,7 +172,8 @@ impl Queue {
                 .arg(text(context.actor.account.as_deref()))
                 .arg(text(idempotency.map(|idempotency| idempotency.key.as_str())))
                 .arg(text(idempotency.map(|idempotency| idempotency.body.as_str())))
-                .arg(idempotency.map_or(0, |idempotency| idempotency.ttl_ms));
+                .arg(idempotency.map_or(0, |idempotency| idempotency.ttl_ms))
+                .arg(u8::from(may_lose));
             for (_, value) in &arguments.0 {
                 command.arg(value);
             }

@@ -6,6 +6,7 @@
 
 mod call;
 mod connect;
+mod durability;
 mod error;
 mod idempotency;
 pub mod keys;
@@ -13,29 +14,31 @@ mod link;
 mod live;
 pub mod log;
 mod rebuild;
+mod reconcile;
 pub mod script;
 mod sessions;
 mod slugs;
 mod snapshot;
 mod timers;
-mod tmp_trim;
+mod trim;
 
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
 };
 
-pub use self::tmp_trim::Reconcile;
 pub use self::{
     call::{CallContext, Idempotency, Outcome},
     error::QueueError,
     live::{Heard, Live, Sink},
     rebuild::{KeptAnswer, Rebuild},
+    reconcile::Reconcile,
     snapshot::Opening,
     timers::{Deadline, Due, RollStep},
 };
 use self::{
     connect::Connection,
+    durability::Durability,
     keys::{Keys, Partition},
     script::{Script, Scripts},
 };
@@ -50,6 +53,7 @@ pub struct Queue {
 struct Shared {
     scripts: Scripts,
     keys: Keys,
+    durability: Durability,
     /// The highest epoch seen of each partition: a Redis restored from an older copy must go beyond it.
     epochs: Vec<AtomicI64>,
 }
@@ -61,6 +65,8 @@ pub struct QueueSettings {
     pub namespace: String,
     /// Scripts refuse keys they did not declare; for tests.
     pub guarded: bool,
+    /// Whether Redis may lose what it has acknowledged; `None`: it is asked.
+    pub may_lose: Option<bool>,
 }
 
 impl Queue {
@@ -74,6 +80,7 @@ impl Queue {
             shared: Arc::new(Shared {
                 scripts: script::load_all(settings.guarded),
                 keys: Keys::new(&settings.namespace),
+                durability: Durability::new(settings.may_lose),
                 epochs: Partition::all().map(|_| AtomicI64::new(0)).collect(),
             }),
         })

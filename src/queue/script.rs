@@ -39,6 +39,7 @@ pub const LIBRARY: &[LuaFile] = lua_files![
 /// Operations, one file each.
 pub const OPERATIONS: &[LuaFile] = lua_files![
     "load",
+    "reconcile",
     "join",
     "call_next",
     "call",
@@ -62,6 +63,7 @@ pub const OPERATIONS: &[LuaFile] = lua_files![
     "stock_adjust",
     "find",
     "due",
+    "trim",
     "expire",
     "roll_day",
     "snapshot",

@@ -30,8 +30,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// Between two checks of the business days.
 const DAY_PERIOD: Duration = Duration::from_secs(30);
 
-/// Entries an event log keeps until the recorder trims it to what is recorded.
-const LOG_MAX: u32 = 10_000;
+/// Entries an event log keeps at most. The recorder trims it to what is recorded; this is the last bound, before Redis
+/// is full, for when nobody records. What is cut by it is a gap in the record.
+const LOG_MAX: u32 = 1_000_000;
 
 /// Runs until `stop`.
 pub async fn run(queue: Queue, stop: CancellationToken) {

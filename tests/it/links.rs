@@ -25,7 +25,11 @@ const UNDER_WAY_MAX: usize = 1_024;
 
 async fn wired_queue() -> (Wire, Queue) {
     let (wire, url) = Wire::to(&given("WAITLESS_TEST_REDIS_URL"), Flow::Open);
-    (wire, Queue::new(&url, &QueueSettings { namespace: "links".to_owned(), guarded: false }).expect("a URL"))
+    (
+        wire,
+        Queue::new(&url, &QueueSettings { namespace: "links".to_owned(), guarded: false, may_lose: None })
+            .expect("a URL"),
+    )
 }
 
 #[tokio::test]
@@ -105,7 +109,8 @@ async fn a_live_link_that_only_hears_nothing_is_found_by_listening() {
     live.subscribe(shop.id, ears.sink()).await.expect("confirmed");
 
     // Nothing is asked of the link from now on: it can only find out by itself that what was connected is dead.
-    let neighbour = Queue::new(&url, &QueueSettings { namespace: "links".to_owned(), guarded: false }).expect("a URL");
+    let neighbour = Queue::new(&url, &QueueSettings { namespace: "links".to_owned(), guarded: false, may_lose: None })
+        .expect("a URL");
     neighbour.ping().await.expect("the wire is open");
     wire.set(Flow::Frozen);
     neighbour.ping().await.expect_err("what was connected is dead");
@@ -130,7 +135,8 @@ async fn what_is_done_is_never_said_to_have_been_refused() {
 #[tokio::test]
 async fn a_slow_redis_is_better_than_none() {
     let (wire, url) = Wire::to(&given("WAITLESS_TEST_REDIS_URL"), Flow::Slow(Duration::from_millis(150)));
-    let queue = Queue::new(&url, &QueueSettings { namespace: "links".to_owned(), guarded: false }).expect("a URL");
+    let queue = Queue::new(&url, &QueueSettings { namespace: "links".to_owned(), guarded: false, may_lose: None })
+        .expect("a URL");
     until("commands are answered", async || queue.ping().await.ok()).await;
     let live = Live::start(&url, queue).expect("a URL");
     let ears = Ears::default();

@@ -8,6 +8,8 @@ use crate::domain::RestaurantId;
 pub struct Lost {
     /// Events that Redis does not know.
     pub events: i64,
+    /// When the last of them happened, by Redis's clock.
+    pub at: i64,
     /// The tickets they changed, packed as recorded, unless they were changed again in the new epoch.
     pub tickets: Vec<Vec<u8>>,
     /// What staff added to or took from the stock of counted items.
@@ -34,15 +36,16 @@ pub async fn lost(db: &Db, id: RestaurantId, epoch: i64, rev: i64) -> Result<Los
         )
         .fetch_one(&db.pool)
         .await?;
-        let events = sqlx::query_scalar!(
-            r#"SELECT count(*) AS "count!" FROM events WHERE aggregate = $1 AND epoch < $2 AND rev > $3"#,
+        let events = sqlx::query!(
+            r#"SELECT count(*) AS "count!", coalesce(max(at), 0) AS "at!" FROM events
+               WHERE aggregate = $1 AND epoch < $2 AND rev > $3"#,
             aggregate,
             epoch,
             came_back_at
         )
         .fetch_one(&db.pool)
         .await?;
-        if events == 0 {
+        if events.count == 0 {
             return Ok(Lost::default());
         }
         let tickets = sqlx::query_scalar!(
@@ -74,7 +77,8 @@ pub async fn lost(db: &Db, id: RestaurantId, epoch: i64, rev: i64) -> Result<Los
         .await?;
         let (restaurants, lines): (Vec<_>, Vec<_>) = parts.into_iter().partition(|row| row.part == "restaurant");
         Ok(Lost {
-            events,
+            events: events.count,
+            at: events.at,
             tickets,
             stock: stock.into_iter().map(|row| (row.item, row.change)).collect(),
             restaurant: restaurants.into_iter().next().map(|row| row.packed),

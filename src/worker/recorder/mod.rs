@@ -369,7 +369,7 @@ impl Recorder {
             if !held.untrimmed || held.trimmed_at.is_some_and(|at| at.elapsed() < TRIM_PERIOD) {
                 continue;
             }
-            match self.queue.trim(*partition, &held.position.to_string()).await {
+            match self.queue.trim(*partition, &held.position.to_string(), None).await {
                 Ok(()) => (held.untrimmed, held.trimmed_at) = (false, Some(Instant::now())),
                 Err(error) => {
                     tracing::debug!(%error, "a log was not trimmed");

@@ -9,9 +9,6 @@ use crate::{
 
 use super::{RecordError, Recorder, held::aggregate_of};
 
-/// Tickets put back by one script.
-const PUT_BACK_LEN: usize = 200;
-
 impl Recorder {
     /// Compares where every restaurant stands in Redis with the record.
     pub(super) async fn watch(&mut self) -> Result<(), RecordError> {
@@ -36,7 +33,7 @@ impl Recorder {
             return Ok(());
         }
         let lost = reconcile::lost(&self.db, id, stamp.epoch, stamp.rev).await?;
-        if lost.events > 0 && !self.put_back(id, &lost).await? {
+        if lost.events > 0 && !self.put_back(id, stamp.epoch, &lost).await? {
             return Ok(());
         }
         reconcile::reconciled(&self.db, id, stamp.epoch).await?;
@@ -47,21 +44,29 @@ impl Recorder {
     }
 
     /// Puts back what Redis lost; whether that was possible now.
-    async fn put_back(&self, id: RestaurantId, lost: &Lost) -> Result<bool, RecordError> {
+    async fn put_back(&self, id: RestaurantId, epoch: i64, lost: &Lost) -> Result<bool, RecordError> {
+        let Some(restaurant) = lost.restaurant.as_deref().and_then(unpack::<RestaurantRecord>) else {
+            return Ok(false);
+        };
         let mut put_back = 0;
-        let mut batches: Vec<&[Vec<u8>]> = lost.tickets.chunks(PUT_BACK_LEN).collect();
-        if batches.is_empty() {
-            batches.push(&[]);
-        }
-        for (index, tickets) in batches.into_iter().enumerate() {
-            let once = index == 0;
+        // Restaurant, lines and stock at once, then the tickets: a batch is named by what is in it, so that one that comes
+        // again acts once.
+        let rest: [&[Vec<u8>]; 1] = [&[]];
+        for tickets in rest.into_iter().chain(lost.tickets.chunks(Reconcile::TICKETS_MAX)) {
+            let lines: &[Vec<u8>] = if tickets.is_empty() { &lost.lines } else { &[] };
+            let content = tickets.iter().fold(crc32fast::Hasher::new(), |mut hasher, packed| {
+                hasher.update(packed);
+                hasher
+            });
             let reconcile = Reconcile {
+                key: format!("{epoch}:{:08x}", content.finalize()),
+                restaurant: restaurant.clone(),
+                lines: lines.iter().filter_map(|packed| unpack::<LineRecord>(packed)).collect(),
                 tickets: tickets.to_vec(),
-                restaurant: lost.restaurant.as_deref().filter(|_| once).and_then(unpack::<RestaurantRecord>),
-                lines: lost.lines.iter().filter(|_| once).filter_map(|packed| unpack::<LineRecord>(packed)).collect(),
-                stock: if once { lost.stock.iter().cloned().collect() } else { Default::default() },
+                stock: if tickets.is_empty() { lost.stock.clone() } else { Vec::new() },
+                since: lost.at,
             };
-            match self.queue.reconcile(id, &reconcile, None).await? {
+            match self.queue.reconcile(&reconcile, None).await? {
                 Ok(outcome) => put_back += outcome.done.left.unwrap_or(0),
                 Err(refusal) => {
                     tracing::debug!(restaurant.id = %id, code = refusal.code(), "nothing can be put back yet");

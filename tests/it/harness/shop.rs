@@ -71,7 +71,7 @@ pub fn queue() -> Queue {
 
 fn queue_on(url: &str) -> Queue {
     let namespace = format!("t{:016x}", rand::rng().random::<u64>());
-    Queue::new(url, &QueueSettings { namespace, guarded: true }).expect("a URL")
+    Queue::new(url, &QueueSettings { namespace, guarded: true, may_lose: None }).expect("a URL")
 }
 
 impl Shop {

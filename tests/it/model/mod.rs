@@ -3,13 +3,14 @@
 //!
 //! [`rules`] is the model, [`generate`] makes the cases, [`step`] takes them, [`compare`] compares, [`coverage`] says
 //! what must be seen, [`driver`] runs it all, [`crowd`] is one large case, [`mutants`] shows that differences are found,
-//! [`subject`] is what to implement.
+//! [`losses`] is the subject that is rebuilt from its events, [`subject`] is what to implement.
 
 mod compare;
 mod coverage;
 mod crowd;
 mod driver;
 mod generate;
+mod losses;
 mod mutants;
 mod redis;
 mod rules;

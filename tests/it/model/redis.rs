@@ -18,14 +18,14 @@ use super::{
 use crate::harness::{given, shop};
 
 /// A restaurant with keys of its own.
-struct Redis {
-    runtime: Arc<Runtime>,
-    queue: Queue,
-    connection: redis::aio::MultiplexedConnection,
-    restaurant: RestaurantId,
+pub(super) struct Redis {
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) queue: Queue,
+    pub(super) connection: redis::aio::MultiplexedConnection,
+    pub(super) restaurant: RestaurantId,
 }
 
-fn open(runtime: &Arc<Runtime>, opening: &Opening) -> Redis {
+pub(super) fn open(runtime: &Arc<Runtime>, opening: &Opening) -> Redis {
     runtime.block_on(async {
         let queue = shop::queue();
         let loading = queue::Opening {
@@ -142,7 +142,7 @@ impl Subject for Redis {
     }
 }
 
-fn runtime() -> Arc<Runtime> {
+pub(super) fn runtime() -> Arc<Runtime> {
     Arc::new(tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime"))
 }
 

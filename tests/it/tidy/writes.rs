@@ -20,7 +20,9 @@ const READING: [&str; 13] = [
 ];
 
 /// Writes beside the scripts, each to keys of its own or to answers kept for a retry.
-const WRITING: [(&str, &str); 5] = [
+const WRITING: [(&str, &str); 6] = [
+    // Only asked for settings; the command could change some as well.
+    ("src/queue/durability.rs", "CONFIG"),
     // The answer as a guest was given it, so that a retry gets the same bytes.
     ("src/queue/idempotency.rs", "HSETNX"),
     ("src/queue/idempotency.rs", "ZADD"),

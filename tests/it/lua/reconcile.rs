@@ -1,0 +1,209 @@
+//! reconcile: a Redis that came back older gets back what the record knows, and keeps what was done since.
+
+use std::collections::BTreeMap;
+
+use waitless::{
+    domain::{
+        CallReason, Join, LineRecord, Policy, Rejection, RestaurantRecord, Stamp, TicketState, replica::Snapshot,
+    },
+    queue::{Outcome, Reconcile},
+};
+
+use super::{
+    commands::{
+        announce, call, call_next, cancel, complete, delay, edit_line, join, line_set, no_show, restaurant_set, seat,
+        stock_adjust,
+    },
+    cover::Cover,
+};
+use crate::harness::{
+    record::Record,
+    shop::{Dump, Layout, Shop, guest, line, staff},
+};
+use waitless::domain::OpenState::{Closed, Direct, Open, Paused};
+
+/// A copy of everything, as a replica or a backup would have it.
+async fn copy(shop: &Shop) -> Vec<(String, Option<Vec<u8>>)> {
+    let mut redis = shop.redis().await;
+    let mut copy = Vec::new();
+    for key in shop.queue.keys().of_restaurant(shop.id) {
+        let dumped = redis::cmd("DUMP").arg(&key).query_async(&mut redis).await.expect("DUMP");
+        copy.push((key, dumped));
+    }
+    copy
+}
+
+/// Redis is another process, with what the copy has.
+async fn come_back(shop: &Shop, copy: &[(String, Option<Vec<u8>>)]) {
+    let mut redis = shop.redis().await;
+    for (key, dumped) in copy {
+        redis::cmd("UNLINK").arg(key).exec_async(&mut redis).await.expect("UNLINK");
+        if let Some(dumped) = dumped {
+            redis::cmd("RESTORE").arg(key).arg(0).arg(dumped).exec_async(&mut redis).await.expect("RESTORE");
+        }
+    }
+    shop.set_field("src", "run_id", "another").await;
+    shop.due().await;
+}
+
+fn from(record: &Record, now: i64, key: &str) -> Reconcile {
+    let known = record.rebuild(now, 0);
+    let (restaurant, lines, tickets) = (known.restaurant, known.lines, known.tickets);
+    Reconcile { key: key.to_owned(), restaurant, lines, tickets, stock: Vec::new(), since: now }
+}
+
+async fn reconcile(shop: &Shop, what: &Reconcile) -> Result<Outcome, Rejection> {
+    shop.queue.reconcile(what, Some(shop.now)).await.expect("Redis answers")
+}
+
+fn comparable(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.stamp = Stamp::default();
+    snapshot.restaurant = RestaurantRecord { epoch: 0, ..snapshot.restaurant };
+    for line in snapshot.lines.values_mut() {
+        // Recent calls are shown, and not put back.
+        *line = LineRecord { recent: Vec::new(), busy: 0, busy_at: 0, numbered: 0, epoch: 0, ..line.clone() };
+    }
+    snapshot.pace = BTreeMap::new();
+    snapshot.tickets.sort_by(|a, b| a.id.cmp(&b.id));
+    snapshot
+}
+
+/// Lists and deadlines; packed tickets say another epoch.
+async fn lists(shop: &Shop) -> Dump {
+    let named = shop.dump().await.into_iter();
+    let named = named.map(|(key, entries)| (key.rsplit(':').next().expect("a name").to_owned(), entries));
+    let other = ["meta", "events", "revs", "idem", "idem_until", "tickets", "pace"];
+    named.filter(|(name, _)| !other.contains(&name.as_str())).collect()
+}
+
+#[tokio::test]
+async fn what_was_lost_is_put_back() {
+    let mut cover = Cover::of("reconcile");
+    let stock = vec![("cake", Some(30)), ("soup", Some(20)), ("tea", None)];
+    let mut shop = Shop::open(Layout { stock, ..Layout::default() }).await;
+    let mut tickets = Vec::new();
+    for index in 0..8 {
+        let party = Join {
+            items: vec![("cake".into(), 2), ("tea".into(), 1)],
+            guards: vec![format!("g{index}")],
+            ..shop.party("A")
+        };
+        tickets.push(shop.did(&guest(), join(&party)).await);
+    }
+    shop.did(&staff(), call(&tickets[6], CallReason::Other)).await;
+    let older = copy(&shop).await;
+    shop.pass(5_000).await;
+    shop.did(&staff(), no_show(&tickets[6])).await;
+    shop.did(&staff(), seat(&tickets[0])).await;
+    shop.did(&staff(), seat(&tickets[1])).await;
+    shop.did(&staff(), complete(&tickets[1])).await;
+    shop.did(&guest(), cancel(&tickets[2])).await;
+    shop.did(&guest(), delay(&tickets[3], 2)).await;
+    shop.did(&staff(), edit_line(&tickets[4], "B")).await;
+    shop.did(&staff(), call_next("A")).await;
+    shop.did(&guest(), join(&Join { items: vec![("soup".into(), 3)], ..shop.party("B") })).await;
+    shop.join("A").await;
+    shop.did_quietly(&staff(), announce("곧 마감", Some(shop.now + 500_000))).await;
+    shop.did_quietly(&staff(), line_set("B", Paused, Some(shop.now + 600_000))).await;
+    shop.did_quietly(&staff(), restaurant_set(Direct, Some(shop.now + 400_000))).await;
+    shop.did_quietly(&staff(), stock_adjust("soup", -4)).await;
+    let (before, lists_before) = (shop.snapshot().await, lists(&shop).await);
+    let daily: Option<i64> = shop.field("meta", "daily").await;
+    let record = shop.record().await;
+    come_back(&shop, &older).await;
+    assert_ne!(comparable(shop.snapshot().await), comparable(before.clone()));
+
+    let lost =
+        Reconcile { stock: vec![("soup".to_owned(), -4), ("tea".to_owned(), 9)], ..from(&record, shop.now, "1") };
+    let outcome = reconcile(&shop, &lost).await.expect("the same day");
+    cover.saw("done");
+    // Five that changed, the called one, the missed one, two that joined.
+    assert_eq!(outcome.done.left, Some(9));
+    let event = shop.last_event().await;
+    assert_eq!((event.name.as_str(), event.tickets.len()), ("restaurant.reconciled", 9));
+    assert_eq!(comparable(shop.snapshot().await), comparable(before));
+    assert_eq!(lists(&shop).await, lists_before, "lists and deadlines");
+    assert_eq!(shop.field("meta", "daily").await, daily);
+
+    // Once more, under the same name and under another: nothing is left to do.
+    let after = shop.dump().await;
+    assert!(reconcile(&shop, &lost).await.expect("a replay").replayed);
+    cover.saw("replayed");
+    assert_eq!(shop.dump().await, after);
+    let again = reconcile(&shop, &from(&record, shop.now, "2")).await.expect("the same day");
+    assert_eq!((again.done.left, again.stamp), (Some(0), outcome.stamp), "no event");
+
+    let other = Reconcile {
+        restaurant: RestaurantRecord { day: "2026-11-23".to_owned(), ..lost.restaurant.clone() },
+        ..from(&record, shop.now, "3")
+    };
+    cover.refusal(&shop, reconcile(&shop, &other), Rejection::Stale).await;
+    let unopened = Shop::unopened();
+    unopened.due().await;
+    let unknown = RestaurantRecord { id: unopened.id, ..lost.restaurant.clone() };
+    let unknown = Reconcile { restaurant: unknown, key: "4".to_owned(), ..lost };
+    cover.refusal(&unopened, reconcile(&unopened, &unknown), Rejection::NotLoaded).await;
+    // It is always asked the same thing under one name.
+    cover.saw("idempotency_mismatch");
+    cover.finish();
+}
+
+#[tokio::test]
+async fn what_was_touched_since_stays_and_stock_is_conserved() {
+    let mut shop = Shop::open(Layout { stock: vec![("cake", Some(5))], ..Layout::default() }).await;
+    let cake = |quantity| vec![("cake".into(), quantity)];
+    let first = shop.did(&guest(), join(&Join { items: cake(2), ..shop.party("A") })).await;
+    let second = shop.join("A").await;
+    let older = copy(&shop).await;
+    shop.pass(1_000).await;
+    let guards = vec!["phone".to_owned()];
+    let lost = shop.did(&guest(), join(&Join { items: cake(3), guards: guards.clone(), ..shop.party("A") })).await;
+    shop.did(&guest(), cancel(&second)).await;
+    shop.did(&staff(), call(&first, None)).await;
+    shop.did_quietly(&staff(), restaurant_set(Paused, None)).await;
+    let record = shop.record().await;
+    come_back(&shop, &older).await;
+    // Nobody knows of the loss, and life goes on: the same phone joins again, and takes cakes and the same place.
+    shop.did_quietly(&staff(), restaurant_set(Closed, None)).await;
+    shop.did_quietly(&staff(), restaurant_set(Open, None)).await;
+    shop.did(&staff(), seat(&second)).await;
+    let again = shop.did(&guest(), join(&Join { items: cake(1), guards: guards.clone(), ..shop.party("A") })).await;
+    shop.take_place(&again, &lost.order).await;
+    let outcome = reconcile(&shop, &from(&record, shop.now, "1")).await.expect("the same day");
+    assert_eq!(outcome.done.left, Some(2));
+    assert_eq!(shop.ticket(&second.id).await.state, TicketState::Seated, "it was seated since");
+    assert_eq!(shop.ticket(&first.id).await.state, TicketState::Called, "that was lost");
+    assert_eq!(shop.snapshot().await.restaurant.state, Open);
+    let (back, again) = (shop.ticket(&lost.id).await, shop.ticket(&again.id).await);
+    assert!(back.order < again.order, "both have a place of their own: {} {}", back.order, again.order);
+    assert_eq!((back.items[0].held, back.items[0].lost, shop.left("cake").await), (2, 1, Some(0)));
+    assert_eq!(back.notices.last().map(|notice| notice.kind.as_str()), Some("items_lost"));
+    let holder: Option<String> = shop.field("guard", "phone").await;
+    assert_eq!(holder.as_deref(), Some(again.id.as_str()), "who holds it now keeps it");
+    let snapshot = shop.snapshot().await;
+    assert_eq!((snapshot.lines[&line("A")].today, shop.field("meta", "daily").await), (4, Some(4)));
+    assert!(snapshot.lines[&line("A")].last_number >= 4);
+    // They all hold what was there: 2 + 2 + 1 of 5.
+    shop.did(&guest(), cancel(&back)).await;
+    shop.did(&guest(), cancel(&again)).await;
+    shop.did(&staff(), cancel(&first)).await;
+    assert_eq!(shop.left("cake").await, Some(5));
+}
+
+/// A deadline that was lost acts in its time.
+#[tokio::test]
+async fn deadlines_come_back() {
+    let mut shop = Shop::with_policy(Policy { grace_s: 60, last_call_s: 20, ..Policy::default() }).await;
+    let ticket = shop.join("A").await;
+    let older = copy(&shop).await;
+    shop.did(&staff(), call(&ticket, None)).await;
+    let deadlines = shop.deadlines().await;
+    let record = shop.record().await;
+    come_back(&shop, &older).await;
+    assert!(shop.deadlines().await.is_empty());
+    reconcile(&shop, &from(&record, shop.now, "1")).await.expect("the same day");
+    assert_eq!(shop.deadlines().await, deadlines);
+    shop.pass(60_000).await;
+    assert_eq!(shop.tick().await.len(), 2);
+    assert_eq!(shop.ticket(&ticket.id).await.state, TicketState::Waiting);
+}
