@@ -8,6 +8,7 @@ pub mod dev;
 pub mod process;
 pub mod redis_of_ones_own;
 pub mod shop;
+pub mod vanish;
 pub mod watch;
 pub mod wire;
 
