@@ -266,13 +266,21 @@ async fn a_place_that_was_lost_is_said_on_open_screens_and_to_whoever_asks() {
     assert_eq!(first["restaurant"]["rebuilt_at"], Value::Null);
     console.frame().await;
     let mut demo = Vanishing::demo(&pair.here).await;
+    let status = async |path: &str| {
+        let answer = pair.there.http.get(pair.there.url(path)).send().await.expect("an answer");
+        answer.status().as_u16()
+    };
+    let unknown = format!("/v1/tickets/{}{}", &id(&ticket)[..11], "0".repeat(22));
+    assert_eq!(status(&unknown).await, 404);
     let held = demo.hold().await;
     demo.vanish().await;
 
-    // While it is being rebuilt: the last state, old, and nobody is told that it is lost.
+    // While it is being rebuilt: the last state, old, and nobody is told that anything is lost, or was never there, also
+    // before the room has noticed.
+    assert_eq!(status(&unknown).await, 503);
     until_live(&mut phone, false).await;
     let own = format!("/v1/tickets/{}", id(&ticket));
-    let ask = async || pair.there.http.get(pair.there.url(&own)).send().await.expect("an answer").status().as_u16();
+    let ask = async || status(&own).await;
     assert_eq!(ask().await, 503);
     match Watcher::connect(&pair.there.ws(&format!("{own}/live")), None).await {
         Err(tungstenite::Error::Http(answer)) => assert_eq!(answer.status().as_u16(), 503),
