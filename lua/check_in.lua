@@ -2,7 +2,7 @@
 -- check_in: a remote guest has arrived.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: ticket, present
--- REPLY: done ticket ahead pace | not_found wrong_state door_code
+-- REPLY: done ticket ahead pace | not_found place_lost wrong_state door_code
 -- EVENT: ticket.checked_in
 -- COST: O(log n)
 --@use keys call state order deadline ticket
@@ -10,7 +10,7 @@ local id, present = arguments()
 
 return perform(function()
   local ticket = ticket_of(id)
-  if not ticket then return refuse('not_found') end
+  if not ticket then return unknown_ticket() end
   if not in_state(ticket, 'waiting', 'called') then return refuse('wrong_state') end
   if ticket.checked_in then return done(ticket) end
   if policy().presence == 'code' and present ~= '1' then return refuse('door_code') end

@@ -2,7 +2,7 @@
 -- complete: a seated party has left.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: ticket
--- REPLY: done ticket | not_found already_final wrong_state
+-- REPLY: done ticket | not_found place_lost already_final wrong_state
 -- EVENT: ticket.completed
 -- COST: O(log n)
 --@use keys call state order deadline ticket
@@ -10,7 +10,7 @@ local id = arguments()
 
 return perform(function()
   local ticket = ticket_of(id)
-  if not ticket then return refuse('not_found') end
+  if not ticket then return unknown_ticket() end
   if ticket.state == 'completed' then return refuse('already_final') end
   if not in_state(ticket, 'seated') then return refuse('wrong_state') end
   remember(ticket)

@@ -3,7 +3,7 @@
 -- it.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: ticket, adults, children, line, note, name
--- REPLY: done ticket ahead pace | not_found invalid wrong_state
+-- REPLY: done ticket ahead pace | not_found place_lost invalid wrong_state
 -- EVENT: ticket.edited
 -- COST: O(log n)
 --@use keys call state order deadline ticket
@@ -16,7 +16,7 @@ end
 
 return perform(function()
   local ticket = ticket_of(id)
-  if not ticket then return refuse('not_found') end
+  if not ticket then return unknown_ticket() end
   if letter ~= '' and not line_of(letter) then return invalid('line', 'not_found') end
   local new = {
     adults = tonumber(optional(adults)) or ticket.adults, children = tonumber(optional(children)) or ticket.children,

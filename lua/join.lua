@@ -1,13 +1,13 @@
 #!lua
--- join: a party takes a number and the last place of a line.
+-- join: a party takes a number and the last place of a line; staff may give it another place.
 -- KEYS: the fixed list (lib/keys)
--- ARGV: id, ref, code, line, adults, children, channel, present, guards, items, drop_sold_out, name, phone_last4, note, lang, eta
+-- ARGV: id, ref, code, line, adults, children, channel, present, guards, items, drop_sold_out, name, phone_last4, note, lang, eta, place
 -- REPLY: done ticket ahead pace – dropped | invalid restaurant_closed paused direct line_closed party_size remote_closed door_code already_waiting daily_full line_full remote_full sold_out
 -- EVENT: ticket.joined
--- COST: O(log n) + items
+-- COST: O(log n + place) + items
 --@use keys call state menu order deadline ticket
 local id, ref, code, letter, adults, children, channel, present, guards, wanted, drop_sold_out, name, phone_last4,
-  note, lang, eta = arguments()
+  note, lang, eta, place = arguments()
 
 -- The refusal of a restaurant's or line's state, if guests may not join in it.
 local function refused_by(state, closed)
@@ -106,18 +106,19 @@ return perform(function()
   if #sold_out > 0 and drop_sold_out ~= '1' then return refuse('sold_out', unpack(sold_out)) end
 
   take_stock(kept)
+  place = tonumber(place)
   redis.call('HINCRBY', K.meta, 'daily', 1)
   pass_over_lost(line)
   line.last_number, line.today = line.last_number + 1, line.today + 1
   note_join(line)
   ticket.ref, ticket.code, ticket.line = ref, code, letter
   ticket.number = string.format('%s%03d', letter, line.last_number)
-  ticket.order = next_order()
+  ticket.order = place and order_from_head(letter, place) or next_order()
   ticket.adults, ticket.children, ticket.channel, ticket.checked_in = adults, children, channel, not remote
   ticket.name, ticket.phone_last4 = optional(name), optional(phone_last4)
   ticket.note, ticket.lang = optional(note), optional(lang)
   ticket.calls, ticket.delays, ticket.delays_left, ticket.overtaken = 0, 0, policy().delays, 0
-  ticket.joined_at, ticket.ahead_at_join = now, ahead
+  ticket.joined_at, ticket.ahead_at_join = now, math.min(place or ahead, ahead)
   ticket.eta_at_join = optional(eta) and cmsgpack.unpack(eta)
   ticket.items, ticket.notices = kept, {}
   redis.call('HSET', K.codes, ticket.number, id .. ' 0')

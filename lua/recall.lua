@@ -2,7 +2,7 @@
 -- recall: a called party is called once more.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: ticket
--- REPLY: done ticket | not_found wrong_state no_recalls_left
+-- REPLY: done ticket | not_found place_lost wrong_state no_recalls_left
 -- EVENT: ticket.recalled
 -- COST: O(log n)
 --@use keys call state order deadline ticket
@@ -10,7 +10,7 @@ local id = arguments()
 
 return perform(function()
   local ticket = ticket_of(id)
-  if not ticket then return refuse('not_found') end
+  if not ticket then return unknown_ticket() end
   if not in_state(ticket, 'called') then return refuse('wrong_state') end
   if ticket.calls > policy().recalls then return refuse('no_recalls_left') end
   leave(ticket)

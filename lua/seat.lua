@@ -2,7 +2,7 @@
 -- seat: a party sits down, from any row of the console.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: ticket
--- REPLY: done ticket | not_found wrong_state
+-- REPLY: done ticket | not_found place_lost wrong_state
 -- EVENT: ticket.seated
 -- COST: O(log n)
 --@use keys call state order deadline ticket stock pace
@@ -10,7 +10,7 @@ local id = arguments()
 
 return perform(function()
   local ticket = ticket_of(id)
-  if not ticket then return refuse('not_found') end
+  if not ticket then return unknown_ticket() end
   if not in_state(ticket, 'waiting', 'called', 'no_show') then return refuse('wrong_state') end
   remember(ticket)
   leave(ticket)

@@ -2,7 +2,7 @@
 -- undo: the last act of staff or timer is taken back, or a guest's own cancel.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: ticket
--- REPLY: done ticket ahead pace | not_found wrong_state undo_expired already_waiting
+-- REPLY: done ticket ahead pace | not_found place_lost wrong_state undo_expired already_waiting
 -- EVENT: ticket.undone
 -- COST: O(log n)
 --@use keys call state order deadline ticket stock
@@ -14,7 +14,7 @@ end
 
 return perform(function()
   local ticket = ticket_of(id)
-  if not ticket then return refuse('not_found') end
+  if not ticket then return unknown_ticket() end
   local undo = ticket.undo
   if not undo or by_staff == (undo.by == 'guest') then return refuse('wrong_state') end
   if now >= ticket.undo_until then return refuse('undo_expired') end

@@ -135,11 +135,11 @@ impl App {
         let db = Db::connect_lazy(&config.database_url)?;
         let queue = queue_of(&config)?;
         let live = Live::start(config.redis_url.expose(), queue.clone())?;
-        let source = Arc::new(LiveSource::new(queue.clone(), live));
+        let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
+        let source = Arc::new(LiveSource::new(queue.clone(), live, restaurants.clone()));
         let door_keys = keys.clone();
         let door_codes = Arc::new(move |restaurant, at| door_keys.door_code(restaurant, at));
         let hub = Arc::new(Hub::new(source, bounds.hub, config.public_url.clone(), door_codes));
-        let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
         let revocations = Revocations::new(queue.clone(), Arc::clone(&metrics));
         let readiness = Arc::new(Readiness::default());
         let places = Places::new(bounds.places);

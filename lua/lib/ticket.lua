@@ -27,6 +27,12 @@ local function give_up_guards(ticket)
   end
 end
 
+-- The refusal of a ticket that is not there. Since a rebuild of this business day it may be one that was lost with it.
+local function unknown_ticket()
+  if restaurant().rebuilt_at then return refuse('place_lost') end
+  return refuse('not_found')
+end
+
 -- Takes a ticket out of the lists of its present state. Change its fields only after this.
 local function leave(ticket)
   if ticket.state == 'waiting' then

@@ -13,7 +13,7 @@ use super::{
     body::{Fields, FromFields, Nothing, RawBody, small},
     idempotency::{COMMAND_TTL_MS, Call, Key, answer},
     problem::{Code, Problem},
-    responses::StaffCommand,
+    responses::{StaffCommand, TicketCommand},
     session::Staff,
     tickets::{NAME_LEN_MAX, NOTE_LEN_MAX, ticket_id, ticket_of, view_of},
 };
@@ -214,7 +214,7 @@ macro_rules! ticket_commands {
                 ("Idempotency-Key" = Option<String>, Header)),
             security(("bearer" = []), ("cookie" = [])),
             request_body(content = $($body)+),
-            responses((status = 200, description = "The ticket after it", body = TicketBody), StaffCommand))]
+            responses((status = 200, description = "The ticket after it", body = TicketBody), TicketCommand))]
         pub async fn $name(
             State(api): State<Api>,
             staff: Staff,
@@ -268,7 +268,7 @@ pub struct NoBody {}
         ("Idempotency-Key" = Option<String>, Header)),
     security(("bearer" = []), ("cookie" = [])),
     request_body = EditBody,
-    responses((status = 200, description = "The ticket after it", body = TicketBody), StaffCommand))]
+    responses((status = 200, description = "The ticket after it", body = TicketBody), TicketCommand))]
 pub async fn edit(
     State(api): State<Api>,
     staff: Staff,

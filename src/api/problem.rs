@@ -177,6 +177,15 @@ impl Problem {
         Self::invalid(vec![FieldError::new(field, code)])
     }
 
+    /// A ticket that is not known any more, in a restaurant that was rebuilt today.
+    #[must_use]
+    pub fn place_lost() -> Self {
+        Self::new(Code::PlaceLost).detail(
+            "The line was rebuilt today without this ticket. Show its number and time of joining to the staff: they \
+             can add the party again at its place.",
+        )
+    }
+
     /// When to come back.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
@@ -260,6 +269,7 @@ impl From<Rejection> for Problem {
         match rejection {
             Rejection::Invalid(errors) => Self::invalid(errors),
             Rejection::SoldOut { items } => Self { items, ..Self::new(Code::SoldOut) },
+            Rejection::PlaceLost => Self::place_lost(),
             other => match Code::of(&other) {
                 Code::Internal => Self::internal(&UnexpectedRefusal(other.code())),
                 code => Self::new(code),

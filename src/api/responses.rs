@@ -41,6 +41,8 @@ problem_sets! {
     HolderCommand: 400 401 403 404 409 410 413 415 422 429 500 503;
     /// A command by staff.
     StaffCommand: 400 401 403 404 409 413 415 422 429 500 503;
+    /// A command by staff on one ticket.
+    TicketCommand: 400 401 403 404 409 410 413 415 422 429 500 503;
     /// A sign-up.
     SignUp: 400 403 409 413 415 422 429 500 503;
     /// A sign-in, or a refresh.

@@ -113,6 +113,7 @@ impl From<WatchError> for Problem {
     fn from(error: WatchError) -> Self {
         match error {
             WatchError::NotFound => Self::new(Code::NotFound),
+            WatchError::PlaceLost => Self::place_lost(),
             WatchError::Restoring => Self::new(Code::Restoring),
             WatchError::Unavailable => Self::new(Code::Unavailable),
             WatchError::RoomFull => Self::new(Code::TooManyRequests).retry_after(5),

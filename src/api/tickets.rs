@@ -19,7 +19,7 @@ use super::{
     session::{Anyone, At, is_staff},
 };
 use crate::{
-    domain::{Channel, Command, LineId, Ticket, TicketId},
+    domain::{Channel, Command, LineId, Ticket, TicketId, rejection::FieldError},
     protocol::{TicketFrame, TicketView, eta_of_reply},
     queue::Outcome,
     service::{line::Party, phone::Phone},
@@ -28,6 +28,9 @@ use crate::{
 /// Longest text of each kind, in characters.
 pub(super) const NAME_LEN_MAX: usize = 60;
 pub(super) const NOTE_LEN_MAX: usize = 500;
+
+/// The furthest place that staff may name when they add a party.
+const PLACE_MAX: i64 = 200;
 
 /// Most different items on a ticket.
 const ITEMS_LEN_MAX: usize = 50;
@@ -65,6 +68,9 @@ pub struct JoinBody {
     items: Vec<ItemBody>,
     /// What to do when something ordered is sold out: `refuse` unless given.
     if_sold_out: Option<IfSoldOut>,
+    /// By staff only: so many waiting tickets of the line stay ahead; beyond the end is the end. The end unless given.
+    #[schema(minimum = 0, maximum = 200)]
+    place: Option<u32>,
 }
 
 /// A menu item that is ordered.
@@ -105,6 +111,7 @@ impl FromFields for JoinBody {
             items: items(fields),
             if_sold_out: fields
                 .optional_word("if_sold_out", &[("refuse", IfSoldOut::Refuse), ("drop", IfSoldOut::Drop)]),
+            place: fields.optional_number("place", 0..=PLACE_MAX).map(small),
         }
     }
 }
@@ -187,8 +194,11 @@ pub async fn join(
     }
     let call = Call::new(&api, ("join", &[], JOIN_TTL_MS), restaurant, actor, key, body)?;
     let body: JoinBody = call.body().await?;
-    if body.note.is_some() && !by_staff {
-        call.checked(Err(Problem::field("note", "staff_only"))).await?;
+    let for_staff = [("note", body.note.is_some()), ("place", body.place.is_some())];
+    let for_staff = for_staff.into_iter().filter(|(_, given)| *given && !by_staff);
+    let for_staff: Vec<FieldError> = for_staff.map(|(field, _)| FieldError::new(field, "staff_only")).collect();
+    if !for_staff.is_empty() {
+        call.checked(Err(Problem::invalid(for_staff))).await?;
     }
     if body.door.is_some() && !by_staff {
         api.limits.check(Limit::Door, client)?;
@@ -206,6 +216,7 @@ pub async fn join(
         name: body.name,
         note: body.note,
         lang: body.lang,
+        place: body.place,
     };
     let outcome = api.lines.join(restaurant, &call.context(), party).await?;
     let ticket = ticket_of(&outcome)?;

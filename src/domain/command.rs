@@ -37,6 +37,8 @@ pub struct Join {
     pub lang: Option<String>,
     /// What the server estimates now.
     pub eta: Option<Eta>,
+    /// Waiting tickets of the line that stay ahead, 0 to 200; `None`: all of them. For staff alone.
+    pub place: Option<u32>,
 }
 
 /// Why one who is not first is called.

@@ -110,6 +110,8 @@ rejections! {
     StockNegative = "stock_negative",
     /// No such ticket, line or item here.
     NotFound = "not_found",
+    /// No such ticket, in a restaurant whose live state was rebuilt today without what was not recorded yet.
+    PlaceLost = "place_lost",
     /// The same idempotency key came with another body.
     IdempotencyMismatch = "idempotency_mismatch",
     /// This restaurant's live state is not in Redis.

@@ -85,6 +85,12 @@ impl Room {
         self.state().live()
     }
 
+    /// Whether the restaurant was rebuilt on this business day: a ticket that is not there may be one that was lost.
+    #[must_use]
+    pub fn rebuilt(&self) -> bool {
+        self.state().replica().restaurant().rebuilt_at.is_some()
+    }
+
     /// Waits until the room has every change that this server was acknowledged ([`super::Hub::wrote`]) or that the
     /// source was found to have; at most for [`super::HubSettings::answer_max`]. Who reads then, reads what he wrote.
     pub async fn settled(&self) {

@@ -66,6 +66,10 @@ pub struct BoardRestaurant {
     pub until: Option<Millis>,
     /// Why, in staff's words.
     pub reason: Option<String>,
+    /// When the line was rebuilt from the record on this business day: places that were given just before may be lost.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub rebuilt_at: Option<Millis>,
 }
 
 impl BoardRestaurant {
@@ -79,6 +83,7 @@ impl BoardRestaurant {
             state: restaurant.state,
             until: restaurant.until,
             reason: restaurant.reason.clone(),
+            rebuilt_at: restaurant.rebuilt_at,
         }
     }
 }

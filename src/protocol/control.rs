@@ -28,10 +28,10 @@ impl Tick {
     }
 }
 
-/// The last frame of a connection that should be opened again.
+/// The last frame of a connection: of one that should be opened again, or whose ticket's place was lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Bye {
-    /// Why: `drain`.
+    /// Why: `restart`; or `place_lost`, before a 4404, after which there is nothing to come back to.
     pub reason: String,
     /// Come back after this long; different for every connection.
     pub retry_ms: u64,
@@ -70,6 +70,8 @@ pub enum CloseCode {
     Unauthenticated,
     /// Do not: there is no such restaurant or ticket any more.
     NotFound,
+    /// Do not: the ticket was lost when the restaurant was rebuilt; a good-bye that says so came before.
+    PlaceLost,
 }
 
 impl CloseCode {
@@ -86,7 +88,7 @@ impl CloseCode {
             Self::Overload => 1013,
             Self::TooSlow => 4408,
             Self::Unauthenticated => 4401,
-            Self::NotFound => 4404,
+            Self::NotFound | Self::PlaceLost => 4404,
         }
     }
 }

@@ -104,7 +104,7 @@ fn a_board_has_the_contracts_fields_and_nobodys_name() {
     );
     assert_eq!(
         value["restaurant"],
-        json!({"slug": "demo", "name": "Demo", "state": "open", "until": null, "reason": null})
+        json!({"slug": "demo", "name": "Demo", "state": "open", "until": null, "reason": null, "rebuilt_at": null})
     );
     assert_eq!(value["sold_out"], json!(["rice"]));
     let line = &value["lines"][0];
@@ -323,6 +323,7 @@ fn deltas_put_over_a_queue_are_the_next_queue() {
                 let mut restaurant = replica.restaurant().clone();
                 let announcement = Announcement { text: "x".to_owned(), until: None, at: change.at };
                 restaurant.announcement = (random.below(2) == 0).then_some(announcement);
+                restaurant.rebuilt_at = (random.below(2) == 0).then_some(change.at);
                 change.restaurant = Some(restaurant);
             }
             match replica.apply(&change) {

@@ -265,10 +265,11 @@ fn encode_join(join: &Join) -> Arguments {
         .optional("phone_last4", join.phone_last4.as_deref())
         .optional("note", join.note.as_deref())
         .optional("lang", join.lang.as_deref());
-    match &join.eta {
+    let arguments = match &join.eta {
         Some(eta) => arguments.packed("eta", eta),
         None => arguments.text("eta", ""),
-    }
+    };
+    arguments.optional("place", join.place)
 }
 
 fn encode_edit(arguments: Arguments, edit: &Edit) -> Arguments {

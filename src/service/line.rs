@@ -82,6 +82,8 @@ pub struct Party {
     pub note: Option<String>,
     /// BCP 47.
     pub lang: Option<String>,
+    /// Waiting tickets of the line that stay ahead; `None`: all of them. For staff alone.
+    pub place: Option<u32>,
 }
 
 /// The use cases. Cheap to clone.
@@ -123,7 +125,7 @@ impl Lines {
         let size = crate::domain::party(party.adults, party.children);
         let room = tokio::time::timeout(ROOM_WAIT, self.room(restaurant)).await;
         let room = room.ok().and_then(Result::ok);
-        let eta = room.and_then(|room| room.read(|replica, _| replica.eta_of_next(party.line, size)));
+        let eta = room.and_then(|room| room.read(|replica, _| replica.eta_at(party.line, size, party.place)));
         let outcome =
             self.run(restaurant, context, &Command::Join(Box::new(self.joining(restaurant, party, eta)))).await?;
         if let Some(ticket) = outcome.done.ticket.as_ref().filter(|_| !outcome.replayed) {
@@ -154,6 +156,7 @@ impl Lines {
             note: party.note,
             lang: party.lang,
             eta,
+            place: party.place,
         }
     }
 
@@ -310,11 +313,14 @@ impl Lines {
     /// A ticket as its holder sees it, also one that screens do not show any more.
     ///
     /// # Errors
-    /// As [`Lines::room`], and [`LineError::NotFound`] when there is none of this id.
+    /// As [`Lines::room`]; when there is none of this id, [`LineError::NotFound`], or [`Rejection::PlaceLost`] of a
+    /// restaurant that was rebuilt today.
     pub async fn ticket(&self, id: &TicketId) -> Result<TicketFrame, LineError> {
-        let frame = self.room(id.restaurant()).await?.ticket(id).await;
-        match frame {
-            Ok(frame) => frame.ok_or(LineError::NotFound),
+        let room = self.room(id.restaurant()).await?;
+        match room.ticket(id).await {
+            Ok(Some(frame)) => Ok(frame),
+            Ok(None) if room.rebuilt() => Err(LineError::Refused(Rejection::PlaceLost)),
+            Ok(None) => Err(LineError::NotFound),
             Err(error) => Err(self.source_error(id.restaurant(), error).await),
         }
     }

@@ -12,6 +12,9 @@ import { heard, isSilent, SILENCE_GRACE_MS, UNCONNECTED } from "./link.js";
 /** Closed for good: nothing more to say, what was sent is not understood, or not for us. */
 const FINAL_CODES = new Set([1000, 1003, 1007, 1009, 4400, 4401, 4403, 4404]);
 
+/** What HTTP says of a ticket that was lost when its restaurant was rebuilt: a connection says so in its `bye`. */
+const PLACE_LOST = 410;
+
 /** A handshake that takes longer is given up, ms. */
 const OPEN_TIMEOUT_MS = 8_000;
 
@@ -51,6 +54,8 @@ export function connect(path, { onFrame, onLink, probe }) {
   let retryMs = 0;
   let resyncedAt = 0;
   let closed = false;
+  /** What the server gave as its reason to leave. @type {string | null} */
+  let farewell = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -70,12 +75,14 @@ export function connect(path, { onFrame, onLink, probe }) {
     const opening = new WebSocket(url, "waitless.v1");
     socket = opening;
     let spoke = false;
+    farewell = null;
     watch(OPEN_TIMEOUT_MS, () => lost(opening));
     opening.onmessage = (event) => {
       if (socket !== opening) return;
       const frame = JSON.parse(event.data);
       if (frame.type === "bye") {
         retryMs = frame.retry_ms;
+        farewell = frame.reason;
         return;
       }
       spoke = true;
@@ -87,7 +94,7 @@ export function connect(path, { onFrame, onLink, probe }) {
     };
     opening.onclose = (event) => {
       if (socket !== opening) return;
-      if (FINAL_CODES.has(event.code)) end(event.code);
+      if (FINAL_CODES.has(event.code)) end(farewell === "place_lost" ? PLACE_LOST : event.code);
       else lost(opening, !spoke);
     };
   }

@@ -19,9 +19,12 @@ import { commands } from "./phone/commands.js";
 import { isGone, page } from "./phone/page.js";
 import { keepPast, withPast } from "./phone/past.js";
 import { titleOf } from "./phone/place.js";
-import { INITIAL, isNear, reduce } from "./phone/state.js";
+import { INITIAL, isLost, isNear, reduce } from "./phone/state.js";
 
 /** @typedef {typeof act} Act */
+
+/** A place that was lost is asked for again this often while somebody looks, ms. */
+const LOST_AGAIN_MS = 30_000;
 
 const ticket = encodeURIComponent(decodeURIComponent(location.pathname.split("/")[2] ?? ""));
 const store = createStore(reduce, withPast(INITIAL, ticket));
@@ -33,7 +36,7 @@ const connection = connect(`/v1/tickets/${ticket}/live`, {
 });
 
 const act = {
-  ...commands(ticket, store, { onAnswer: comeBack }),
+  ...commands(ticket, store, { onAnswer: comeBack, onLost: connection.retry }),
   wantSound: (/** @type {boolean} */ wanted) => void want(store, wanted),
   rehearse: () => void rehearse(store),
   /** @param {Language} language */
@@ -48,6 +51,7 @@ allowWithAnyTouch(store);
 store.watch(keepPast);
 store.watch(keepAwake);
 store.watch((state) => void (needsLater(state) && loadLater()));
+store.watch((state, before) => void (isLost(state) && !isLost(before) && askNowAndThen()));
 document.addEventListener("pointerdown", () => void loadLater());
 document.addEventListener("visibilitychange", () => void lookAgain());
 
@@ -60,7 +64,7 @@ store.drawWith((state) => {
   if (!state.sheet) /** @type {HTMLDialogElement | null} */ (root.querySelector("dialog[open]"))?.close();
   render(page(state, act, Date.now(), later), root);
   later?.openSheets(root);
-  document.title = titleOf(state.frame);
+  document.title = titleOf(state.frame, isLost(state));
 });
 everySecond(() => {
   noticeSound(store);
@@ -129,6 +133,14 @@ async function loadLater() {
 /** A ticket that had ended may live again. */
 function comeBack() {
   if (store.state.link.phase === "ended") connection.retry();
+}
+
+/** What Redis lost may be put back from the record a little later. */
+function askNowAndThen() {
+  setTimeout(async () => {
+    await lookAgain();
+    if (isLost(store.state)) askNowAndThen();
+  }, LOST_AGAIN_MS);
 }
 
 /** Staff can undo an end; whoever looks at an ended ticket again sees so. */

@@ -141,6 +141,21 @@ export async function openShop({ name = "시험 식당", lines = { A: "홀", B: 
     put: (path, body) => request("PUT", `${at}${path}`, body, staff),
     /** @param {string} path below the restaurant */
     get: (path) => request("GET", `${at}${path}`, undefined, staff),
+    /**
+     * Says that the line was rebuilt then, behind the scripts' back; screens hear of it with the next change of the
+     * restaurant itself, which is made.
+     *
+     * @param {number} [at]
+     */
+    async sayRebuilt(at = Date.now()) {
+      const { id } = await this.get("");
+      const key = await redis("--scan", "--pattern", `wl:*:${id}:meta`);
+      const script = `local record = cmsgpack.unpack(redis.call("HGET", KEYS[1], "restaurant"))
+        record.rebuilt_at = tonumber(ARGV[1])
+        return redis.call("HSET", KEYS[1], "restaurant", cmsgpack.pack(record))`;
+      await redis("EVAL", script, "1", key, String(at));
+      await this.put("/announcement", { text: "" });
+    },
     /** Joins many; answers them in order. @param {number} count @param {Record<string, unknown>} [body] */
     async crowd(count, body = {}) {
       const tickets = [];
@@ -148,6 +163,13 @@ export async function openShop({ name = "시험 식당", lines = { A: "홀", B: 
       return tickets;
     },
   };
+}
+
+/** What the private Redis of this run answers. @param {string[]} words */
+export async function redis(...words) {
+  const url = (await readFile(join(process.env.WAITLESS_TEST_DATA ?? "", "redis.url"), "utf8")).trim();
+  const { stdout } = await run("redis-cli", ["--no-auth-warning", "-u", url, ...words]);
+  return stdout.trim();
 }
 
 /** @param {string} text */

@@ -5,12 +5,9 @@
  * A scene makes a restaurant, changes it through the API, and yields a shot of each state that it comes to. A shot is an
  * address, a screen, and the few touches that the state needs; to add one is to add a line.
  */
-import { execFile } from "node:child_process";
-import { mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { openBrowser, openDevice, openShop, request, SCREENS, startServer } from "./harness.js";
+import { openBrowser, openDevice, openShop, redis, request, SCREENS, startServer } from "./harness.js";
 
 /** @import { Browser, BrowserContext, Page } from "playwright-core" */
 
@@ -70,6 +67,9 @@ async function* phone() {
     await shop.act(id, "seat");
   }
   yield at("close", mine);
+  yield at("lost", mine, { ready: "number", steps: losePlace });
+  yield at("lost-en", mine, { path: `/t/${mine.id}?lang=en`, ready: "number", steps: losePlace });
+  yield at("lost-dark", mine, { dark: true, ready: "number", steps: losePlace });
   await shop.act(mine.id, "call", { reason: "reservation", to: "홀 입구" });
   yield at("called", mine);
   yield at("called-en", mine, { path: `/t/${mine.id}?lang=en` });
@@ -188,6 +188,15 @@ async function* staff() {
   yield at("stock", { steps: (page) => opensSheet(page, "stock") });
   yield at("add", { steps: (page) => opensSheet(page, "add") });
   yield at("disconnected", { steps: cutOff });
+  await shop.sayRebuilt();
+  yield at("rebuilt", { steps: (page) => page.getByTestId("rebuilt").waitFor() });
+  yield at("rebuilt-phone", { size: SCREENS.phone, scale: 2, steps: (page) => page.getByTestId("rebuilt").waitFor() });
+  yield at("add-place", {
+    steps: async (page) => {
+      await opensSheet(page, "add");
+      await page.getByRole("button", { name: "중간" }).click();
+    },
+  });
   for (let n = 0; n < 25; n += 1) await Promise.all(Array.from({ length: 20 }, () => shop.join()));
   yield at("500");
 }
@@ -261,11 +270,6 @@ async function history(shop) {
  */
 async function stretchGaps(shop, line) {
   const { id } = await shop.get("");
-  const url = (await readFile(join(process.env.WAITLESS_TEST_DATA ?? "", "redis.url"), "utf8")).trim();
-  const redis = async (/** @type {string[]} */ ...words) => {
-    const { stdout } = await promisify(execFile)("redis-cli", ["--no-auth-warning", "-u", url, ...words]);
-    return stdout.trim();
-  };
   const key = (await redis("--scan", "--pattern", `wl:*:${id}:pace`)) || (await redis("--scan", "--pattern", `*${id}*pace`));
   const script = `local pace = cmsgpack.unpack(redis.call("HGET", KEYS[1], ARGV[1]))
     pace.gaps_ms = { 170000, 240000, 95000, 200000, 150000, 210000, 130000 }
@@ -289,6 +293,15 @@ async function opensSheet(page, testId) {
 async function cutOff(page, context) {
   await context.setOffline(true);
   await page.locator("[data-testid=live-state][data-state=old]").first().waitFor();
+}
+
+/** The server says that the line was rebuilt without this ticket, as it does after a loss. @param {Page} page */
+async function losePlace(page) {
+  await page.routeWebSocket(/\/live$/, (socket) => socket.close());
+  const problem = { status: 410, contentType: "application/problem+json", body: '{"code":"place_lost","status":410}' };
+  await page.route("**/v1/tickets/**", (route) => route.fulfill(problem));
+  await page.reload();
+  await page.getByTestId("place-lost").waitFor();
 }
 
 // --- The camera. ---

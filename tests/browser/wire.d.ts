@@ -98,6 +98,11 @@ export interface components {
             name: string;
             /** @description Why, in staff's words. */
             reason?: string | null;
+            /**
+             * Format: int64
+             * @description When the line was rebuilt from the record on this business day: places that were given just before may be lost.
+             */
+            rebuilt_at?: number | null;
             /** @description The name in paths. */
             slug: string;
             /** @description Whether guests may take a number. */
@@ -108,9 +113,9 @@ export interface components {
              */
             until?: number | null;
         };
-        /** @description The last frame of a connection that should be opened again. */
+        /** @description The last frame of a connection: of one that should be opened again, or whose ticket's place was lost. */
         Bye: {
-            /** @description Why: `drain`. */
+            /** @description Why: `restart`; or `place_lost`, before a 4404, after which there is nothing to come back to. */
             reason: string;
             /**
              * Format: int64
@@ -378,6 +383,11 @@ export interface components {
             note?: string | null;
             /** @description One active ticket per phone. Only a keyed hash and the last four digits are kept. */
             phone?: string | null;
+            /**
+             * Format: int32
+             * @description By staff only: so many waiting tickets of the line stay ahead; beyond the end is the end. The end unless given.
+             */
+            place?: number | null;
         };
         /** @description A ticket that was just given. */
         Joined: components["schemas"]["TicketView"] & {

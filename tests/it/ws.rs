@@ -7,6 +7,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::harness::{
     app::TestApp,
+    until as wait_until,
+    vanish::Vanishing,
     watch::{Heard, Watcher},
 };
 
@@ -246,4 +248,83 @@ async fn time_acts_by_itself_and_is_seen() {
     pair.call_next().await;
     let missed = until(&mut phone, |frame| frame["state"] == "no_show").await;
     assert!(missed["rejoin_until"].as_i64() > missed["missed_at"].as_i64(), "the second time it is missed");
+}
+
+/// Waits for a tick that says so; nothing but ticks may come before it.
+async fn until_live(watcher: &mut Watcher, live: bool) {
+    let looking = async { while watcher.tick().await["live"] != live {} };
+    tokio::time::timeout(Duration::from_secs(20), looking).await.expect("it is told");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_place_that_was_lost_is_said_on_open_screens_and_to_whoever_asks() {
+    let pair = Pair::start().await;
+    let ticket = pair.join("A").await;
+    let (mut phone, mut board, mut console) = (pair.phone(&ticket).await, pair.board().await, pair.console().await);
+    assert_eq!(phone.frame().await["number"], ticket["number"]);
+    let first = board.frame().await;
+    assert_eq!(first["restaurant"]["rebuilt_at"], Value::Null);
+    console.frame().await;
+    let mut demo = Vanishing::demo(&pair.here).await;
+    let status = async |path: &str| {
+        let answer = pair.there.http.get(pair.there.url(path)).send().await.expect("an answer");
+        answer.status().as_u16()
+    };
+    let unknown = format!("/v1/tickets/{}{}", &id(&ticket)[..11], "0".repeat(22));
+    assert_eq!(status(&unknown).await, 404);
+    let held = demo.hold().await;
+    demo.vanish().await;
+
+    // While it is being rebuilt: the last state, old, and nobody is told that anything is lost, or was never there, also
+    // before the room has noticed.
+    assert_eq!(status(&unknown).await, 503);
+    until_live(&mut phone, false).await;
+    let own = format!("/v1/tickets/{}", id(&ticket));
+    let ask = async || status(&own).await;
+    assert_eq!(ask().await, 503);
+    match Watcher::connect(&pair.there.ws(&format!("{own}/live")), None).await {
+        Err(tungstenite::Error::Http(answer)) => assert_eq!(answer.status().as_u16(), 503),
+        other => panic!("{:?}", other.map(|_| "opened")),
+    }
+
+    let at = waitless::clock::now();
+    demo.rebuild_without_anybody(at).await;
+    let bye = until_bye(&mut phone).await;
+    assert_eq!((&bye["reason"], &bye["retry_ms"]), (&json!("place_lost"), &json!(0)));
+    assert_eq!(closed(&mut phone).await, Some(4404));
+    let frame = until(&mut board, |frame| frame["epoch"] != first["epoch"]).await;
+    assert_eq!((&frame["restaurant"]["rebuilt_at"], &line(&frame, "A")["waiting"]), (&json!(at), &json!(0)));
+    let frame = until(&mut console, |frame| frame["epoch"] != first["epoch"]).await;
+    assert_eq!((&frame["type"], &frame["restaurant"]["rebuilt_at"]), (&json!("queue"), &json!(at)));
+    assert_eq!(frame["tickets"], json!([]));
+    wait_until("it is said to whoever asks", async || (ask().await == 410).then_some(())).await;
+    match Watcher::connect(&pair.there.ws(&format!("{own}/live")), None).await {
+        Err(tungstenite::Error::Http(answer)) => assert_eq!(answer.status().as_u16(), 410),
+        other => panic!("{:?}", other.map(|_| "opened")),
+    }
+    held.release().await.expect("released");
+}
+
+/// The good-bye, which nothing but state may precede.
+async fn until_bye(watcher: &mut Watcher) -> Value {
+    let looking = async {
+        loop {
+            let frame = watcher.frame().await;
+            if frame["type"] == "bye" {
+                return frame;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), looking).await.expect("it comes")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watched_restaurant_that_vanished_is_opened_again_though_nobody_asks() {
+    let app = TestApp::start().await;
+    let mut board = Watcher::connect(&app.ws(&format!("{DEMO}/board/live")), None).await.expect("the socket opens");
+    let first = board.frame().await;
+    let mut demo = Vanishing::demo(&app).await;
+    demo.vanish().await;
+    let frame = until(&mut board, |frame| frame["epoch"] != first["epoch"]).await;
+    assert!(stamp(&frame) > stamp(&first) && frame["live"] == true, "{frame}");
 }

@@ -284,7 +284,21 @@ impl Replica {
     /// How long a party that joins this line now will wait.
     #[must_use]
     pub fn eta_of_next(&self, line: LineId, party: u32) -> Option<Eta> {
-        let ahead = self.standing(line).waiting().len_of_class(party);
+        self.eta_at(line, party, None)
+    }
+
+    /// How long a party will wait that now gets the place behind so many others of the line; `None`: behind all.
+    #[must_use]
+    pub fn eta_at(&self, line: LineId, party: u32, place: Option<u32>) -> Option<Eta> {
+        let waiting = self.standing(line).waiting();
+        let ahead = match place {
+            None => waiting.len_of_class(party),
+            Some(place) => {
+                let of_class = |ticket: &&Arc<Ticket>| class(ticket.party()) == class(party);
+                let ahead = waiting.iter().take(place as usize).filter(of_class).count();
+                u32::try_from(ahead).unwrap_or(u32::MAX)
+            }
+        };
         estimate(self.pace(line, party), ahead, None)
     }
 

@@ -62,6 +62,21 @@ fn what_an_event_carries_replaces_what_was() {
 }
 
 #[test]
+fn a_place_further_ahead_is_waited_for_less_long() {
+    let mut replica = replica();
+    let mut change = event(&replica);
+    // Two parties of two, one of six between them.
+    change.tickets = vec![ticket(1), Ticket { adults: 6, ..ticket(2) }, ticket(3)];
+    change.pace = BTreeMap::from([("A1".to_owned(), PaceRecord { gaps_ms: vec![600_000; 5], last_at: None })]);
+    gone(replica.apply(&change));
+    let high_s = |place| replica.eta_at(testing::line('A'), 2, place).map(|eta| eta.high_s);
+    assert!(high_s(Some(0)) < high_s(Some(1)) && high_s(Some(1)) < high_s(Some(3)));
+    assert_eq!(high_s(Some(1)), high_s(Some(2)), "a party of six is seated elsewhere");
+    assert_eq!(high_s(Some(3)), high_s(None), "behind all");
+    assert_eq!(high_s(Some(200)), high_s(None), "beyond the end is the end");
+}
+
+#[test]
 fn final_tickets_stay_only_while_they_can_be_undone() {
     let at = 1_000;
     let kept = |state, undo_until, ended| keeps(&Ticket { state, undo_until, ended, ..ticket(1) }, at);

@@ -359,3 +359,74 @@ async fn a_restaurant_that_is_gone_ends_its_watchers() {
     assert_eq!(hub.room(RESTAURANT).await.err(), Some(SourceError::NotFound));
     assert_eq!((hub.stats().boards, hub.stats().rooms), (0, 0));
 }
+
+/// The restaurant is emptied, watched all the while, and rebuilt with these tickets.
+async fn rebuild(source: &FakeSource, rebuilt_at: Option<i64>, tickets: Vec<Ticket>) {
+    source.restoring.store(true, SeqCst);
+    pass(ms(5_000)).await;
+    let mut rebuilt = snapshot();
+    rebuilt.stamp = Stamp { epoch: 2, rev: 1 };
+    rebuilt.restaurant.rebuilt_at = rebuilt_at;
+    rebuilt.tickets = tickets;
+    source.reset(rebuilt);
+    source.restoring.store(false, SeqCst);
+    pass(ms(2_500)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_whose_place_was_lost_in_a_rebuild_is_told_so_and_not_to_come_back() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    source.happen("ticket.joined", vec![ticket(1)]);
+    source.happen("ticket.joined", vec![ticket(2)]);
+    let (mut lost, mut kept) = (Client::open(&hub, phone(1)).await, Client::open(&hub, phone(2)).await);
+    let mut board = Client::open(&hub, BOARD).await;
+    for client in [&mut lost, &mut kept, &mut board] {
+        client.news().await;
+    }
+    rebuild(&source, Some(900), vec![ticket(2)]).await;
+    let bye = lost.news().await;
+    assert_eq!((&bye["type"], &bye["reason"], &bye["retry_ms"]), (&"bye".into(), &"place_lost".into(), &0.into()));
+    assert_eq!(lost.closed().await.map(CloseCode::code), Some(4404));
+    let frame = kept.news().await;
+    assert_eq!((&frame["epoch"], &frame["ahead"], &frame["live"]), (&2.into(), &0.into(), &true.into()));
+    assert_eq!(board.news().await["restaurant"]["rebuilt_at"], 900);
+    assert_eq!(Client::try_open(&hub, phone(1), 9).await.err(), Some(WatchError::PlaceLost));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ticket_that_vanished_without_a_rebuild_is_not_found() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    source.happen("ticket.joined", vec![ticket(1)]);
+    let mut gone = Client::open(&hub, phone(1)).await;
+    gone.news().await;
+    rebuild(&source, None, Vec::new()).await;
+    assert_eq!(gone.closed().await, Some(CloseCode::NotFound));
+    assert_eq!(Client::try_open(&hub, phone(1), 9).await.err(), Some(WatchError::NotFound));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_phone_keeps_its_last_state_while_the_restaurant_is_rebuilt() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    source.happen("ticket.joined", vec![ticket(1)]);
+    let mut client = Client::open(&hub, phone(1)).await;
+    client.news().await;
+    source.restoring.store(true, SeqCst);
+    pass(ms(60_000)).await;
+    let frames = client.frames_now();
+    assert!(frames.iter().all(|frame| frame["type"] == "tick"), "nothing else is said: {frames:?}");
+    assert_eq!(frames.last().map(|tick| &tick["live"]), Some(&false.into()));
+    let mut rebuilt = snapshot();
+    rebuilt.stamp = Stamp { epoch: 2, rev: 1 };
+    rebuilt.tickets = vec![ticket(1)];
+    source.reset(rebuilt);
+    source.restoring.store(false, SeqCst);
+    pass(ms(2_500)).await;
+    let last = client.frames_now().pop().expect("a word");
+    assert_eq!((&last["type"], &last["live"]), (&"tick".into(), &true.into()), "its ticket is what it was");
+    source.happen_with("ticket.joined", |event| event.tickets = vec![Ticket { order: "0".to_owned(), ..ticket(2) }]);
+    let frame = client.news().await;
+    assert_eq!((&frame["epoch"], &frame["ahead"]), (&2.into(), &1.into()));
+}

@@ -22,6 +22,9 @@ use board::BoardView;
 use console::ConsoleView;
 use phone::PhoneView;
 
+/// `reason` of the good-bye to the holder of a place that was lost.
+const PLACE_LOST: &str = "place_lost";
+
 /// What is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Watch {
@@ -42,6 +45,9 @@ pub enum WatchError {
     /// No such restaurant or ticket.
     #[error("no such restaurant or ticket")]
     NotFound,
+    /// No such ticket, in a restaurant that was rebuilt today: it may be one that was lost.
+    #[error("this place was lost")]
+    PlaceLost,
     /// The restaurant's live state is being restored.
     #[error("the restaurant's live state is being restored")]
     Restoring,
@@ -235,6 +241,11 @@ impl Conversation {
             self.send(socket, kind, text, live, every).await?;
         }
         if let Some(code) = look.end {
+            if code == CloseCode::PlaceLost {
+                // What else 4404 can mean is said by nothing; a client that knows this word says what to do now.
+                let bye = Text::encode(&Bye::new(PLACE_LOST, 0));
+                self.send(socket, FrameType::Bye, bye, live, every).await?;
+            }
             return Err(Some(code));
         }
         let told = self.told;

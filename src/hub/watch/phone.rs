@@ -51,8 +51,9 @@ impl PhoneView {
         };
         let known = room.state().replica().ticket(&view.id).is_some();
         if !known {
-            let ticket = room.source_ticket(&view.id).await?.ok_or(WatchError::NotFound)?;
-            view.ticket = Some(Arc::new(ticket));
+            let ticket = room.source_ticket(&view.id).await?;
+            let unknown = || if room.rebuilt() { WatchError::PlaceLost } else { WatchError::NotFound };
+            view.ticket = Some(Arc::new(ticket.ok_or_else(unknown)?));
         }
         Ok(view)
     }
@@ -78,7 +79,10 @@ impl PhoneView {
         let retry = Look { again_at: Some(now + room.hub.settings.snapshot_gap), ..Look::default() };
         match room.source_ticket(&self.id).await {
             Err(_) => retry,
-            Ok(None) => Look { end: Some(CloseCode::NotFound), ..Look::default() },
+            Ok(None) => {
+                let end = if room.rebuilt() { CloseCode::PlaceLost } else { CloseCode::NotFound };
+                Look { end: Some(end), ..Look::default() }
+            }
             Ok(Some(ticket)) => {
                 let state = room.state();
                 if keeps(&ticket, state.clock().read(now)) {

@@ -120,7 +120,7 @@ export function createHandlers(store, commands, connection) {
     askAdd() {
       const { tab, line } = store.state;
       const draft = { adults: 2, children: 0, line: tab === "all" ? line : tab, channel: "onsite", name: "", phone: "", note: "" };
-      open("add", { ...draft, items: {}, key: newKey() });
+      open("add", { ...draft, items: {}, place: null, key: newKey() });
     },
     /** @param {Record<string, any>} draft */
     async add(draft) {
@@ -158,6 +158,9 @@ export function createHandlers(store, commands, connection) {
     askStock: () => open("stock"),
     stockBy: (/** @type {string} */ item, /** @type {number} */ by) => void commands.stockBy(item, by),
     stockTo: (/** @type {string} */ item, /** @type {number | null} */ left) => void commands.stockTo(item, left),
+
+    /** The rebuild of the line has been read here. */
+    seeRebuilt: () => change({ rebuiltSeen: store.state.queue?.restaurant.rebuilt_at ?? null }),
 
     askMenu: () => open("menu"),
     askHelp: () => open("help"),
@@ -213,7 +216,7 @@ function changesOf(ticket, draft) {
 /**
  * @param {Record<string, any>} draft
  */
-function joinOf({ adults, children, line, channel, name, phone, note, items }) {
+function joinOf({ adults, children, line, channel, name, phone, note, items, place }) {
   const ordered = Object.entries(items).flatMap(([item, quantity]) => (quantity > 0 ? [{ item, quantity }] : []));
   const texts = Object.entries({ name, phone, note }).filter(([, text]) => text.trim());
   return {
@@ -223,5 +226,6 @@ function joinOf({ adults, children, line, channel, name, phone, note, items }) {
     channel,
     ...Object.fromEntries(texts.map(([field, text]) => [field, text.trim()])),
     ...(ordered.length > 0 ? { items: ordered } : {}),
+    ...(typeof place === "number" ? { place } : {}),
   };
 }

@@ -43,6 +43,7 @@ export const UNDO_MAX = 20;
  * @property {string} band
  * @property {string} to
  * @property {string[]} places destinations used before
+ * @property {number | null} rebuiltSeen the rebuild of the line that was read and put away here
  */
 
 /**
@@ -63,6 +64,7 @@ export const UNDO_MAX = 20;
  * @property {string} band
  * @property {string} to
  * @property {string[]} places
+ * @property {number | null} rebuiltSeen
  * @property {Sheet | null} sheet
  * @property {Record<string, string>} pending what is being done, by ticket or command
  * @property {Toast | null} toast
@@ -79,7 +81,7 @@ export const UNDO_MAX = 20;
  *   | { type: "link", link: Link }
  *   | { type: "shop", shop: State["shop"], policy: Policy }
  *   | { type: "denied", status: number | null }
- *   | { type: "change", change: Partial<Pick<State, "tab" | "list" | "selected" | "search" | "line" | "band" | "to" | "sound" | "keys">> }
+ *   | { type: "change", change: Partial<Pick<State, "tab" | "list" | "selected" | "search" | "line" | "band" | "to" | "sound" | "keys" | "rebuiltSeen">> }
  *   | { type: "sheet", sheet: Sheet | null }
  *   | { type: "draft", draft: Record<string, any> }
  *   | { type: "sheet_error", error: string }
@@ -117,6 +119,7 @@ export function initial(slug, kept = {}) {
     band: kept.band ?? "all",
     to: kept.to ?? "",
     places: kept.places ?? [],
+    rebuiltSeen: kept.rebuiltSeen ?? null,
     sheet: null,
     pending: {},
     toast: null,
@@ -184,8 +187,8 @@ export function reduce(state, action) {
  * @param {State} state
  * @returns {Kept}
  */
-export function kept({ undo, line, band, to, places }) {
-  return { undo, line, band, to, places };
+export function kept({ undo, line, band, to, places, rebuiltSeen }) {
+  return { undo, line, band, to, places, rebuiltSeen };
 }
 
 /**

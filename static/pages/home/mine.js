@@ -15,7 +15,7 @@ export function mine(tickets) {
         ({ id }) => id,
         (ticket) =>
           html`<li>
-            <a class="card home-ticket" data-state=${ticket.frame?.state ?? "unknown"} href="/t/${ticket.id}">
+            <a class="card home-ticket" data-state=${ticket.isLost ? "lost" : (ticket.frame?.state ?? "unknown")} href="/t/${ticket.id}">
               <strong class="home-number" data-testid="number">${ticket.number}</strong>
               <span class="home-ticket-words">
                 <span class="home-name">${ticket.frame?.restaurant.name ?? ticket.name}</span>
@@ -29,7 +29,8 @@ export function mine(tickets) {
 }
 
 /** @param {Mine} ticket */
-function how({ frame }) {
+function how({ frame, isLost }) {
+  if (isLost) return t("home.mine_lost");
   if (!frame) return "";
   if (frame.state === "called") return t("home.mine_called");
   if (frame.state === "no_show") return t("home.mine_missed");

@@ -12,6 +12,7 @@ import { remember, rememberedJson } from "../../lib/memory.js";
  * @property {string} slug
  * @property {number} at when it was taken
  * @property {TicketFrame | null} frame null: not read yet
+ * @property {boolean} [isLost] its place was lost: its page says what to do
  */
 
 const NAME = "home-tickets";
@@ -60,8 +61,9 @@ export async function checked(shown) {
 async function current(mine) {
   try {
     const frame = await ask(`/tickets/${mine.id}`);
-    return OVER.has(frame.state) ? null : { ...mine, frame };
+    return OVER.has(frame.state) ? null : { ...mine, frame, isLost: false };
   } catch (error) {
-    return error instanceof Refused && [404, 410].includes(error.status) ? null : mine;
+    if (!(error instanceof Refused)) return mine;
+    return error.status === 404 ? null : { ...mine, isLost: error.status === 410 || mine.isLost };
   }
 }

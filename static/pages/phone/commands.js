@@ -15,9 +15,10 @@ const PLACES_MAX = 20;
 /**
  * @param {string} ticket
  * @param {{ readonly state: State, dispatch: (action: Action) => void, watch: (watcher: (state: State, before: State) => void) => void }} store
- * @param {{ onAnswer: () => void }} options after a command: the connection may have ended, and the ticket lives again
+ * @param {{ onAnswer: () => void, onLost: () => void }} options after a command: the connection may have ended, and the
+ *   ticket lives again; or the ticket was lost, which the connection has not heard yet
  */
-export function commands(ticket, store, { onAnswer }) {
+export function commands(ticket, store, { onAnswer, onLost }) {
   /** The key of what was asked for last: the same act on the same state is the same intent. @type {Map<string, string>} */
   const keys = new Map();
 
@@ -44,6 +45,7 @@ export function commands(ticket, store, { onAnswer }) {
     } catch (error) {
       const known = error instanceof Refused || error instanceof Unreachable;
       store.dispatch({ type: "failed", verb, error, code: error instanceof Refused ? error.code : null });
+      if (error instanceof Refused && error.status === 410) onLost();
       if (!known) throw error;
     }
   }

@@ -11,8 +11,8 @@ import { t } from "../../lib/i18n.js";
 import { reason } from "../../lib/refusal.js";
 import { announcement } from "./notices.js";
 import { order } from "./order.js";
-import { partyWords } from "./place.js";
-import { mayUndo, remaining } from "./state.js";
+import { aheadWords, partyWords } from "./place.js";
+import { isLost, mayUndo, remaining } from "./state.js";
 
 /**
  * @param {State} state
@@ -128,7 +128,7 @@ function joinAgain({ restaurant }) {
  * @param {number} now
  */
 export function goneScreen(state, now) {
-  return state.link.code === 410 ? lostScreen(state, now) : nothingScreen();
+  return isLost(state) ? lostScreen(state, now) : nothingScreen();
 }
 
 /** Nothing at this address. */
@@ -141,23 +141,37 @@ function nothingScreen() {
 }
 
 /**
- * The restaurant's records were rebuilt without this ticket.
+ * The restaurant's line was rebuilt without this ticket. Nothing is broken for its guest: what staff need to give the place
+ * back is still here, large enough to be read across a counter.
  *
  * @param {State} state
  * @param {number} now
  */
 function lostScreen({ frame, heardAt }, now) {
-  return html`<section class="end" data-testid="place-lost">
-    ${frame ? html`<p class="number" data-testid="number">${frame.number}</p>` : nothing}
+  return html`<section class="end lost" data-testid="place-lost">
     <h2>${t("phone.lost")}</h2>
     <p>${t("phone.lost_text")}</p>
-    ${frame
-      ? html`<dl class="facts">
-          <div><dt>${t("phone.line")}</dt><dd>${frame.line_name}</dd></div>
-          <div><dt>${t("phone.party")}</dt><dd>${partyWords(frame)}</dd></div>
-          <div><dt>${t("phone.joined")}</dt><dd>${timeOfDay(frame.joined_at)}</dd></div>
-          <div><dt>${t("phone.known_at")}</dt><dd>${t("live.as_of", { ago: ago(now - heardAt) })}</dd></div>
-        </dl>`
-      : nothing}
+    ${frame ? html`<p class="number" data-testid="number">${frame.number}</p>` : nothing}
+    <p class="notice soon strong" role="status">${t("phone.lost_do")}</p>
+    ${frame ? lostFacts(frame, now - heardAt) : nothing}
+    <p class="muted small">${t("phone.lost_staff")}</p>
+    ${frame ? html`<a class="button wide" href="/?r=${encodeURIComponent(frame.restaurant.slug)}">${t("phone.lost_found")}</a>` : nothing}
   </section>`;
+}
+
+/**
+ * @param {TicketFrame} frame
+ * @param {number} ageMs
+ */
+function lostFacts(frame, ageMs) {
+  const place = frame.state === "waiting" ? aheadWords(frame) : t(`state.${frame.state}`);
+  return html`<dl class="facts">
+    <div>
+      <dt>${t("phone.lost_place")}</dt>
+      <dd><span class="strong" data-testid="lost-place">${place}</span> <span class="muted">· ${t("live.as_of", { ago: ago(ageMs) })}</span></dd>
+    </div>
+    <div><dt>${t("phone.line")}</dt><dd>${frame.line_name}</dd></div>
+    <div><dt>${t("phone.party")}</dt><dd>${partyWords(frame)}</dd></div>
+    <div><dt>${t("phone.joined")}</dt><dd>${timeOfDay(frame.joined_at)}</dd></div>
+  </dl>`;
 }

@@ -33,9 +33,11 @@ export function wayDone({ ahead, ahead_at_join: start }) {
  * Number and place for the title, so that a tab in the background tells them.
  *
  * @param {TicketFrame | null} frame
+ * @param {boolean} [isLost]
  */
-export function titleOf(frame) {
+export function titleOf(frame, isLost = false) {
   if (!frame) return t("phone.title");
+  if (isLost) return t("phone.title_lost", { number: frame.number });
   if (frame.state === "called") return t("phone.title_called", { number: frame.number });
   const place = frame.state === "waiting" ? aheadWords(frame) : t(`state.${frame.state}`);
   return `${frame.number} · ${place}`;

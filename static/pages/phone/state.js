@@ -208,6 +208,15 @@ export function callOf(frame) {
 }
 
 /**
+ * Whether the restaurant was rebuilt without this ticket.
+ *
+ * @param {State} state
+ */
+export function isLost({ link }) {
+  return link.phase === "ended" && link.code === 410;
+}
+
+/**
  * Milliseconds to a time of the server.
  *
  * @param {State} state
@@ -247,7 +256,7 @@ export function isOld(state, now) {
  */
 export function isRinging(state, now) {
   const { frame } = state;
-  if (!frame || state.isRemembered || frame.state !== "called") return false;
+  if (!frame || state.isRemembered || isLost(state) || frame.state !== "called") return false;
   return state.acknowledged !== callOf(frame) && remaining(state, frame.grace_until, now) > 0;
 }
 
@@ -256,8 +265,9 @@ export function isRinging(state, now) {
  *
  * @param {State} state
  */
-export function isNear({ frame }) {
-  if (!frame) return false;
+export function isNear(state) {
+  const { frame } = state;
+  if (!frame || isLost(state)) return false;
   return frame.state === "called" || frame.notices.some(({ kind }) => kind === "close" || kind === "next");
 }
 

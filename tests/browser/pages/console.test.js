@@ -270,6 +270,55 @@ describe("acts on a party", () => {
     await device.close();
   });
 
+  test("add a party at a place: the head, behind others, the end", async () => {
+    const shop = await openShop();
+    const { device, page } = await openConsole(shop);
+    const dialog = page.getByRole("dialog");
+    await page.getByTestId("add").click();
+    await dialog.waitFor();
+    assert.equal(await page.getByTestId("place").count(), 0, "nobody waits: there is one place");
+    await page.keyboard.press("Escape");
+    await shop.crowd(3);
+    await lists(page, "line-row", ["A001", "A002", "A003"]);
+    /** @param {string} choice @param {RegExp} [words] @param {number} [more] */
+    const addAt = async (choice, words, more = 0) => {
+      await page.getByTestId("add").click();
+      await dialog.getByRole("button", { name: choice, exact: true }).click();
+      for (let n = 0; n < more; n += 1) await dialog.getByRole("button", { name: "앞에 둘 팀 늘리기" }).click();
+      if (words) await page.getByTestId("place-words").filter({ hasText: words }).waitFor();
+      await page.getByTestId("add-do").click();
+      await page.getByTestId("sheet-added").waitFor();
+      await page.keyboard.press("Escape");
+    };
+    await addAt("맨 앞", /A001보다 먼저/);
+    await lists(page, "line-row", ["A004", "A001", "A002", "A003"]);
+    await addAt("중간", /A002 바로 뒤/, 2);
+    await lists(page, "line-row", ["A004", "A001", "A002", "A005", "A003"]);
+    await addAt("맨 뒤");
+    await lists(page, "line-row", ["A004", "A001", "A002", "A005", "A003", "A006"]);
+    await device.close();
+  });
+
+  test("that the line was rebuilt is said, until it has been read on this device", async () => {
+    const shop = await openShop();
+    await shop.crowd(1);
+    const { device, page } = await openConsole(shop);
+    assert.equal(await page.getByTestId("rebuilt").count(), 0);
+    await shop.sayRebuilt(Date.now() - 60_000);
+    await page.getByTestId("rebuilt").getByText(/줄을 다시 불러왔어요/).waitFor();
+    await page.getByTestId("rebuilt-seen").click();
+    await page.getByTestId("rebuilt").waitFor({ state: "detached" });
+    await page.reload();
+    await rowOf(page, "A001").waitFor();
+    assert.equal(await page.getByTestId("rebuilt").count(), 0, "it stays read");
+    const other = await openConsole(shop);
+    await other.page.getByTestId("rebuilt").waitFor();
+    await other.device.close();
+    await shop.sayRebuilt();
+    await page.getByTestId("rebuilt").waitFor();
+    await device.close();
+  });
+
   test("refusals come in words: no calls left, already final", async () => {
     const shop = await openShop();
     const [first] = await shop.crowd(1);

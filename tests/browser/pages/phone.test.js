@@ -380,17 +380,65 @@ test("a reload while the server is away shows what was known, grey and with its 
   await device.close();
 });
 
-test("a lost place keeps the number, and sends its guest to the staff", async () => {
+test("a place that is lost while somebody looks keeps number and place, and sends its guest to the staff", async () => {
   const shop = await openShop();
-  const mine = await shop.join();
-  const { device, page } = await follow(mine, { expected: /WebSocket|410/ });
-  await says(page, "number", /A001/);
-  await page.routeWebSocket(/\/live$/, (socket) => socket.close());
+  await shop.crowd(2);
+  const mine = await shop.join({ children: 1 });
+  /** @type {import("playwright-core").WebSocketRoute[]} */
+  const sockets = [];
+  const { device, page } = await follow(mine, {
+    expected: /410|WebSocket/,
+    before: (context) =>
+      context.routeWebSocket(/\/live$/, (socket) => {
+        sockets.push(socket);
+        // After the loss the handshake is refused.
+        if (sockets.length === 1) socket.connectToServer();
+        else void socket.close();
+      }),
+  });
+  await says(page, "ahead", /앞에 2팀/);
+  // What the server says then is tested with it (tests/it/ws.rs).
   const problem = { status: 410, contentType: "application/problem+json", body: '{"code":"place_lost","status":410}' };
   await page.route("**/v1/tickets/**", (route) => route.fulfill(problem));
+  sockets[0].send(JSON.stringify({ type: "bye", reason: "place_lost", retry_ms: 0 }));
+  await sockets[0].close({ code: 4404 });
+  const lost = page.getByTestId("place-lost");
+  await lost.getByText("이 화면을 직원에게 보여 주세요").waitFor();
+  await says(page, "number", /^A003$/);
+  await says(page, "lost-place", /^앞에 2팀$/);
+  await lost.getByText("어른 2명, 아이 1명").waitFor();
+  assert.match(await page.title(), /^A003 · 자리를 다시/);
+  assert.equal(await page.getByTestId("cancel").count(), 0, "nothing can be done with it");
+  assert.equal(sockets.length, 1, "it does not come back");
+
   await page.reload();
-  await page.getByTestId("place-lost").getByText("이 화면을 직원에게 보여 주시면").waitFor();
-  await says(page, "number", /A001/);
+  await lost.waitFor();
+  await says(page, "number", /^A003$/);
+  await says(page, "lost-place", /^앞에 2팀$/);
+  await device.close();
+});
+
+test("a place that was lost meanwhile is told so by the server, in the guest's language", async () => {
+  const shop = await openShop();
+  const known = await shop.join({ lang: "en" });
+  const { device, page } = await follow(known, { expected: /410|WebSocket/ });
+  await says(page, "ahead", /You are next/);
+  // The same phone had a ticket that the rebuilt line does not know.
+  const id = known.id.slice(0, 11) + "0".repeat(22);
+  await page.evaluate((id) => {
+    const [past] = JSON.parse(localStorage.getItem("waitless.phone-tickets") ?? "[]");
+    const lost = { ...past, frame: { ...past.frame, id, number: "A777", ahead: 4 } };
+    localStorage.setItem("waitless.phone-tickets", JSON.stringify([lost]));
+    localStorage.setItem("waitless.home-tickets", JSON.stringify([{ id, number: "A777", name: "", slug: "", at: 0 }]));
+  }, id);
+  await shop.sayRebuilt();
+  await page.goto(`${base()}/t/${id}`);
+  await page.getByTestId("place-lost").getByText("Show this screen to the staff").waitFor();
+  await says(page, "number", /^A777$/);
+  await says(page, "lost-place", /^4 parties ahead$/);
+  // The list of one's places leads there.
+  await page.goto(`${base()}/?lang=en`);
+  await page.getByTestId("mine").getByText("show it to the staff").waitFor();
   await device.close();
 });
 

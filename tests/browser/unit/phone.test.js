@@ -5,7 +5,7 @@ import { preferred } from "../../../static/lib/i18n.js";
 import { UNCONNECTED } from "../../../static/lib/link.js";
 import { behind, landing, placesMax } from "../../../static/pages/phone/landing.js";
 import { news } from "../../../static/pages/phone/news.js";
-import { INITIAL, isNear, isOld, isRinging, mayUndo, movement, reduce, remaining } from "../../../static/pages/phone/state.js";
+import { INITIAL, isLost, isNear, isOld, isRinging, mayUndo, movement, reduce, remaining } from "../../../static/pages/phone/state.js";
 import { wayDone } from "../../../static/pages/phone/place.js";
 
 /** @import { LineView, TicketFrame } from "#api" */
@@ -70,6 +70,17 @@ test("an older frame never replaces a newer one, wherever it came from", () => {
     assert.equal(after(state, came(older)), state);
   }
   assert.equal(after(state, came(frame({ epoch: 2, rev: 5, at: AT + 1, ahead: 0 }))).frame?.ahead, 0);
+});
+
+test("a place that was lost neither rings nor keeps the phone awake, and what was known of it stays", () => {
+  const called = frame({ state: "called", called_at: AT, calls: 1, grace_until: AT + 60_000, ahead: null });
+  const before = after(INITIAL, came(called));
+  assert.deepEqual([isRinging(before, 1), isNear(before), isLost(before)], [true, true, false]);
+  const lost = after(before, { type: "link", link: { ...UNCONNECTED, phase: "ended", code: 410 } });
+  assert.deepEqual([isRinging(lost, 1), isNear(lost), isLost(lost)], [false, false, true]);
+  assert.equal(lost.frame, called);
+  const gone = after(before, { type: "link", link: { ...UNCONNECTED, phase: "ended", code: 4404 } });
+  assert.equal(isLost(gone), false);
 });
 
 test("what is remembered is old until the server speaks", () => {

@@ -109,6 +109,21 @@ test("frames of state are handed on, ticks and farewells are not", (context) => 
   assert.deepEqual([link().phase, link().live], ["open", false]);
 });
 
+test("a place that was lost is told from an address of no ticket, and neither is tried again", async (context) => {
+  const { socket, link, opened: count, clock, connection } = opened(context);
+  socket().say(BOARD);
+  socket().say({ type: "bye", reason: "place_lost", retry_ms: 0 });
+  socket().break(4404);
+  assert.deepEqual([link().phase, link().code], ["ended", 410]);
+  await clock.pass(CEILING_MS);
+  assert.equal(count(), 1);
+  // A farewell is that of its connection.
+  connection.retry();
+  socket().say(BOARD);
+  socket().break(4404);
+  assert.deepEqual([link().phase, link().code], ["ended", 404 + 4_000]);
+});
+
 test("a broken connection is tried again, ever later, up to the ceiling; a frame starts anew", async (context) => {
   const { socket, opened: count, clock } = opened(context);
   socket().say(BOARD);

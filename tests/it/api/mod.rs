@@ -6,6 +6,7 @@ mod edge;
 mod guests;
 mod idempotency;
 mod pages;
+mod place;
 mod roles;
 mod sockets;
 mod staff;

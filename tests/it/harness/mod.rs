@@ -9,6 +9,7 @@ pub mod process;
 pub mod record;
 pub mod redis_of_ones_own;
 pub mod shop;
+pub mod vanish;
 pub mod watch;
 pub mod wire;
 

@@ -146,6 +146,7 @@ impl Shop {
             note: None,
             lang: None,
             eta: None,
+            place: None,
         }
     }
 
@@ -279,6 +280,14 @@ impl Shop {
     pub async fn set_field(&self, name: &str, field: &str, value: impl redis::ToSingleRedisArg) {
         let mut redis = self.redis().await;
         redis::cmd("HSET").arg(self.key(name)).arg(field).arg(value).exec_async(&mut redis).await.expect("HSET");
+    }
+
+    /// Says that the live state was rebuilt then, behind the scripts' back, to set a scene.
+    pub async fn set_rebuilt_at(&self, rebuilt_at: Option<Millis>) {
+        let packed: Vec<u8> = self.field("meta", "restaurant").await.expect("loaded");
+        let mut record: RestaurantRecord = rmp_serde::from_slice(&packed).expect("a record");
+        record.rebuilt_at = rebuilt_at;
+        self.set_field("meta", "restaurant", rmp_serde::to_vec_named(&record).expect("a record packs")).await;
     }
 
     /// Members and scores of a sorted set.

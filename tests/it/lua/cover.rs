@@ -77,7 +77,14 @@ impl Cover {
 
     /// A command that must be refused like this, writing nothing.
     pub async fn refused(&mut self, shop: &Shop, actor: &Actor, command: Command, expected: Rejection) {
-        self.refusal(shop, shop.run(actor, command), expected).await;
+        let lost = expected == Rejection::NotFound && self.expected.contains("place_lost");
+        self.refusal(shop, shop.run(actor, command.clone()), expected).await;
+        if lost {
+            // The same of a restaurant that was rebuilt today.
+            shop.set_rebuilt_at(Some(shop.now)).await;
+            self.refusal(shop, shop.run(actor, command), Rejection::PlaceLost).await;
+            shop.set_rebuilt_at(None).await;
+        }
     }
 
     pub async fn refusal<T>(

@@ -5,7 +5,9 @@ use waitless::domain::{
 };
 
 use super::{
-    commands::{call, cancel, check_in, invalid, join, line_set, policy_set, restaurant_set, seat, stock_set},
+    commands::{
+        call, call_next, cancel, check_in, invalid, join, line_set, policy_set, restaurant_set, seat, stock_set,
+    },
     cover::Cover,
 };
 use crate::harness::shop::{Layout, NOON, Shop, guest, line, staff};
@@ -236,4 +238,37 @@ async fn a_reply_carries_the_pace_of_the_class() {
     let late = shop.join("A").await;
     shop.did(&staff(), seat(&late)).await;
     assert_eq!(shop.snapshot().await.pace["A1"].gaps_ms, [60_000, 60_000], "an empty line says nothing");
+}
+
+#[tokio::test]
+async fn staff_add_a_party_at_a_place() {
+    let shop = Shop::open(Layout::default()).await;
+    let mut cover = Cover::of("join");
+    let at = |shop: &Shop, place| join(&waitless::domain::Join { place: Some(place), ..shop.party("A") });
+    // An empty line: the end, which is the head.
+    let act = cover.done(&shop, &staff(), at(&shop, 7)).await;
+    assert_eq!((act.ticket().order.as_str(), act.ahead()), ("000000015", Some(0)));
+    for _ in 0..3 {
+        shop.join("A").await;
+    }
+    shop.join("B").await;
+    // Orders 1 to 4 wait in A; the counter stands at 5. The head is before the first, two stay ahead of the third.
+    for (place, order, ahead) in [(0, "000000005", 0), (2, "000000017", 2)] {
+        let act = cover.done(&shop, &staff(), at(&shop, place)).await;
+        assert_eq!((act.ticket().order.as_str(), act.ahead()), (order, Some(ahead)), "place {place}");
+        assert_eq!((act.ticket().ahead_at_join, act.ticket().state), (ahead, TicketState::Waiting));
+        assert_eq!(act.event.tickets.len(), 1, "nobody is told of being passed: it gives back what was theirs");
+    }
+    assert_eq!(shop.waiting("A").await, ["A005", "A001", "A006", "A002", "A003", "A004"]);
+    // Exactly at the end and beyond it: the end, with the counter's order, so that the next join stands behind.
+    for (place, ahead, order) in [(6, 6, "000000065"), (200, 7, "000000075")] {
+        let act = cover.done(&shop, &staff(), at(&shop, place)).await;
+        assert_eq!((act.ticket().order.as_str(), act.ahead()), (order, Some(ahead)), "place {place}");
+        assert_eq!(act.ticket().ahead_at_join, ahead);
+    }
+    let last = cover.done(&shop, &guest(), join(&shop.party("A"))).await;
+    assert_eq!((last.ticket().order.as_str(), last.ahead()), ("000000085", Some(8)));
+    // The heads go by place, too: a call finds who was put first.
+    let called = shop.did(&staff(), call_next("A")).await;
+    assert_eq!((called.number.as_str(), called.overtaken), ("A005", 0));
 }

@@ -50,6 +50,7 @@ fn join(serial: u32) -> Step {
         note: None,
         lang: None,
         eta: None,
+        place: None,
     };
     by(Role::Device, Command::Join(Box::new(join)))
 }

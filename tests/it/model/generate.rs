@@ -353,6 +353,7 @@ impl Maker<'_> {
             note: (!guest && self.rng.random_bool(0.3)).then(|| "window".to_owned()),
             lang: self.rng.random_bool(0.3).then(|| "ko".to_owned()),
             eta: None,
+            place: None,
         };
         Step::Run { actor, command: Command::Join(Box::new(join)) }
     }

@@ -85,6 +85,7 @@ impl Shop {
             note: None,
             lang: None,
             eta: None,
+            place: None,
         };
         change(&mut join);
         self.model.run(&Actor::of(Role::Guest), self.now, &Command::Join(Box::new(join)))
@@ -480,6 +481,7 @@ fn next_day_join() -> Join {
         note: None,
         lang: None,
         eta: None,
+        place: None,
     }
 }
 

@@ -53,6 +53,9 @@ fn refusals(body: &str) -> BTreeSet<&str> {
     let states = all_between(body, "refused_by(", "')").into_iter();
     codes.extend(states.filter_map(|call| call.rsplit_once(", '")).map(|(_, code)| code));
     codes.extend(body.contains("invalid(").then_some("invalid"));
+    if body.contains(" unknown_ticket()") {
+        codes.extend(["not_found", "place_lost"]);
+    }
     codes
 }
 

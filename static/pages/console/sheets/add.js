@@ -5,11 +5,15 @@
  */
 import { html, live, nothing } from "../../../lib/html.js";
 import { t } from "../../../lib/i18n.js";
+import { waiting } from "../selectors.js";
 import { choice, stepper } from "../views/parts.js";
 import { lines, nameField, noteField, party } from "./edit.js";
 import { card } from "./handover.js";
 
 const PHONE_LEN_MAX = 20;
+
+/** The server's limit. */
+const PLACE_MAX = 200;
 
 /** @param {Scene} scene @param {Record<string, any>} draft */
 export function add(scene, draft) {
@@ -32,6 +36,7 @@ export function add(scene, draft) {
           ${choice(t("channel.remote"), draft.channel === "remote", () => set({ channel: "remote" }))}
         </div>
       </div>
+      ${place(scene, draft)}
       <div class="halves">
         ${nameField(draft, set)}
         <div class="field">
@@ -54,6 +59,35 @@ export function add(scene, draft) {
       </button>
     </form>`,
   };
+}
+
+/**
+ * Where in the line: the end, unless somebody gets back a place that was lost. Beyond the end is the end, also when the line
+ * has become shorter meanwhile.
+ *
+ * @param {Scene} scene
+ * @param {Record<string, any>} draft
+ */
+function place({ queue, on }, { line, place: ahead }) {
+  const others = waiting(queue, line);
+  if (others.length === 0) return nothing;
+  const most = Math.min(PLACE_MAX, others.length);
+  const behind = Math.min(ahead ?? 0, most);
+  const set = (/** @type {number | null} */ place) => on.addDraft({ place });
+  return html`<div class="field" role="group" aria-label=${t("console.place")} data-testid="place">
+    <span class="label">${t("console.place")}</span>
+    <div class="choices">
+      ${choice(t("console.place_end"), ahead === null, () => set(null))}
+      ${choice(t("console.place_head"), ahead === 0, () => set(0))}
+      ${choice(t("console.place_behind"), behind > 0, () => set(behind || 1))}
+    </div>
+    ${behind > 0 ? stepper(t("console.place_ahead"), behind, 1, most, set) : nothing}
+    ${ahead === null
+      ? nothing
+      : html`<p class="muted small" aria-live="polite" data-testid="place-words">
+          ${behind > 0 ? t("console.place_after", { number: others[behind - 1].number }) : t("console.place_before", { number: others[0].number })}
+        </p>`}
+  </div>`;
 }
 
 /** @param {Scene} scene @param {Record<string, any>} draft */

@@ -65,7 +65,9 @@ function before(state, on) {
 function notices({ state, queue, current, on }) {
   const status = turnedAway(state);
   const { announcement } = queue;
-  if (status === null && current && !announcement) return nothing;
+  const rebuiltAt = queue.restaurant.rebuilt_at ?? null;
+  const isRebuilt = rebuiltAt !== null && rebuiltAt !== state.rebuiltSeen;
+  if (status === null && current && !announcement && !isRebuilt) return nothing;
   return html`<section class="notices" aria-label=${t("console.notices")}>
     ${status !== null
       ? html`<p class="notice now row" role="alert">
@@ -76,6 +78,12 @@ function notices({ state, queue, current, on }) {
       : !current
         ? html`<p class="notice soon" role="status" data-testid="offline">${t("console.offline")}</p>`
         : nothing}
+    ${isRebuilt
+      ? html`<p class="notice said" data-testid="rebuilt">
+          ${icon("clock")}<span class="grows">${t("console.rebuilt", { time: timeOfDay(rebuiltAt, state.shop.timeZone) })}</span>
+          <button type="button" class="button quiet" data-testid="rebuilt-seen" @click=${on.seeRebuilt}>${t("console.dismiss")}</button>
+        </p>`
+      : nothing}
     ${announcement
       ? html`<p class="notice said">
           ${icon("speech")}<span><span class="strong">${t("console.announced")}</span> <bdi>${announcement.text}</bdi></span>${announcement.until
