@@ -19,10 +19,10 @@ use crate::{
     queue::{Live, Queue, QueueSettings},
     serve::{self, Places, PlacesSettings, ServeSettings},
     service::{
-        accounts::Accounts, demo, keys::Keys, line::Lines, live_source::LiveSource, passwords::Passwords,
-        restaurants::Restaurants, revocations::Revocations, tokens::Tokens,
+        accounts::Accounts, demo, history::History, keys::Keys, line::Lines, live_source::LiveSource,
+        passwords::Passwords, restaurants::Restaurants, revocations::Revocations, tokens::Tokens,
     },
-    worker::timers,
+    worker::{retention, timers},
 };
 
 /// Between attempts to start while Redis or PostgreSQL is away.
@@ -155,17 +155,22 @@ impl App {
                 Arc::clone(&metrics),
             ),
             restaurants: restaurants.clone(),
+            history: History::new(db.clone(), keys.clone()),
             accounts: Accounts::new(db.clone(), &keys, Passwords::default()),
             tokens: Tokens::new(&keys),
             revocations: revocations.clone(),
-            metrics,
+            metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
             places: Arc::clone(&places),
             request_max: bounds.request_max,
             sockets_of_customer_max: bounds.sockets_of_customer_max,
         });
-        let background =
+        let mut background =
             vec![tokio::spawn(timers::run(queue, stop.clone())), tokio::spawn(revocations.watch(stop.clone()))];
+        if config.worker {
+            let sweeping = retention::run(db.clone(), metrics, config.keep_tickets_days, stop.clone());
+            background.push(tokio::spawn(sweeping));
+        }
         let prepared = tokio::spawn(prepare(config.dev, db, restaurants, Arc::clone(&readiness)));
         let served = tokio::spawn(serve::run(listener, api::router(api), bounds.serve, places, stop.clone()));
         tracing::info!(listen = %listen, url = %config.public_url, "serving");

@@ -40,6 +40,7 @@ impl TestApp {
             origins: Vec::new(),
             trusted_proxies: Vec::new(),
             worker: true,
+            keep_tickets_days: 90,
             limits: false,
             drain: std::time::Duration::from_millis(200),
             namespace: format!("t{:016x}", rand::rng().random::<u64>()),
