@@ -68,7 +68,7 @@ impl FromStr for Cursor {
             return Err(InvalidId);
         }
         let (joined_at, r#ref) = text.split_at(16);
-        let joined_at = i64::from_str_radix(joined_at, 16).map_err(|_| InvalidId)?;
+        let joined_at = u64::from_str_radix(joined_at, 16).map_err(|_| InvalidId)?.cast_signed();
         Ok(Self { joined_at, r#ref: r#ref.to_owned() })
     }
 }
@@ -463,8 +463,10 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_back() {
-        let cursor = Cursor { joined_at: 1_795_334_400_000, r#ref: "0Az9".repeat(4) };
-        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for joined_at in [1_795_334_400_000, -1, Millis::MIN] {
+            let cursor = Cursor { joined_at, r#ref: "0Az9".repeat(4) };
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
         for text in ["", "12", &"z".repeat(32), &"0".repeat(16), &"é".repeat(16), &"0".repeat(65)] {
             assert_eq!(text.parse::<Cursor>(), Err(InvalidId), "{text}");
         }

@@ -59,6 +59,11 @@ impl TestApp {
         Self::run(self.config.clone(), Arc::clone(&self.database)).await
     }
 
+    /// The same with settings of its own.
+    pub async fn sibling_with(&self, config: Config) -> Self {
+        Self::run(config, Arc::clone(&self.database)).await
+    }
+
     async fn run(config: Config, database: Arc<database::TestDatabase>) -> Self {
         let listener = tokio::net::TcpListener::bind(config.listen).await.expect("a free port");
         let addr = listener.local_addr().expect("bound");

@@ -6,6 +6,7 @@ pub mod app;
 pub mod database;
 pub mod dev;
 pub mod process;
+pub mod record;
 pub mod redis_of_ones_own;
 pub mod shop;
 pub mod watch;
