@@ -369,8 +369,8 @@ async fn stock(connection: &mut PgConnection, restaurant: i64, day: &Day) -> Res
         r#"
         WITH ordered AS (
             SELECT ordered.item, (array_agg(ordered.name ORDER BY joined_at DESC))[1] AS name,
-                coalesce(sum(ordered.quantity - ordered.lost) FILTER (WHERE state IN ('seated', 'completed')), 0)::bigint
-                    AS consumed
+                coalesce(sum(ordered.quantity - ordered.lost) FILTER (WHERE state IN ('seated', 'completed')), 0)
+                    ::bigint AS consumed
             FROM tickets, jsonb_to_recordset(coalesce(items, '[]'))
                 AS ordered (item text, name text, quantity bigint, lost bigint)
             WHERE restaurant_id = $1 AND day = $2::text::date

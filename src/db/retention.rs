@@ -153,10 +153,11 @@ fn counted(rows: u64, swept: impl FnOnce(u64) -> Swept) -> (u64, Swept) {
 async fn note_days(on: &mut PgConnection) -> Result<u64, sqlx::Error> {
     let query = sqlx::query!(
         "INSERT INTO days (restaurant_id, day, ends_at)
-         SELECT DISTINCT restaurant_id, day, (extract(epoch FROM (day + 2 + time '12:00') AT TIME ZONE 'UTC') * 1000)::bigint
+         SELECT DISTINCT restaurant_id, day,
+             (extract(epoch FROM (day + 2 + time '12:00') AT TIME ZONE 'UTC') * 1000)::bigint
          FROM tickets
-         WHERE personal AND day < current_date - 2
-             AND NOT EXISTS (SELECT FROM days WHERE days.restaurant_id = tickets.restaurant_id AND days.day = tickets.day)
+         WHERE personal AND day < current_date - 2 AND NOT EXISTS (
+             SELECT FROM days WHERE days.restaurant_id = tickets.restaurant_id AND days.day = tickets.day)
          LIMIT $1
          ON CONFLICT DO NOTHING",
         STEP.cast_signed()
@@ -214,7 +215,8 @@ async fn delete_events(on: &mut PgConnection, days: i32) -> Result<u64, sqlx::Er
          WHERE (partition, seq) IN (
              SELECT oldest.partition, oldest.seq
              FROM recorder, LATERAL (
-                 SELECT partition, seq, at FROM events WHERE events.partition = recorder.partition ORDER BY seq LIMIT 100
+                 SELECT partition, seq, at FROM events WHERE events.partition = recorder.partition
+                 ORDER BY seq LIMIT 100
              ) AS oldest
              WHERE oldest.at < (extract(epoch FROM now() - make_interval(days => $1)) * 1000)::bigint
              LIMIT $2)",
