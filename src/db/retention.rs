@@ -182,13 +182,14 @@ async fn erase_contact(on: &mut PgConnection) -> Result<u64, sqlx::Error> {
     Ok(query.execute(on).await?.rows_affected())
 }
 
+/// By place on the disk, which never reads the whole table. A row that is moved meanwhile is left to the next sweep.
 async fn erase_answers(on: &mut PgConnection) -> Result<u64, sqlx::Error> {
     let query = sqlx::query!(
         "UPDATE events SET answer = NULL
-         WHERE (partition, seq) IN (
-             SELECT partition, seq FROM events
+         WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM events
              WHERE answer IS NOT NULL AND at < (extract(epoch FROM now() - make_interval(hours => $1)) * 1000)::bigint
-             ORDER BY at LIMIT $2)",
+             ORDER BY at LIMIT $2))",
         CONTACT_KEPT_H,
         STEP.cast_signed()
     );
@@ -212,14 +213,14 @@ async fn erase_unread(on: &mut PgConnection) -> Result<u64, sqlx::Error> {
 async fn delete_events(on: &mut PgConnection, days: i32) -> Result<u64, sqlx::Error> {
     let query = sqlx::query!(
         "DELETE FROM events
-         WHERE (partition, seq) IN (
-             SELECT oldest.partition, oldest.seq
+         WHERE ctid = ANY (ARRAY(
+             SELECT oldest.place
              FROM recorder, LATERAL (
-                 SELECT partition, seq, at FROM events WHERE events.partition = recorder.partition
+                 SELECT ctid AS place, at FROM events WHERE events.partition = recorder.partition
                  ORDER BY seq LIMIT 100
              ) AS oldest
              WHERE oldest.at < (extract(epoch FROM now() - make_interval(days => $1)) * 1000)::bigint
-             LIMIT $2)",
+             LIMIT $2))",
         days,
         STEP.cast_signed()
     );
@@ -299,11 +300,11 @@ async fn rename(on: &mut PgConnection, restaurant: i64, old: &[String], new: &[S
 async fn forget_actors(on: &mut PgConnection, days: i32) -> Result<u64, sqlx::Error> {
     let query = sqlx::query!(
         "UPDATE stock_movements SET device = NULL, account = NULL
-         WHERE (restaurant_id, item, epoch, rev) IN (
-             SELECT restaurant_id, item, epoch, rev FROM stock_movements
+         WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM stock_movements
              WHERE (device IS NOT NULL OR account IS NOT NULL)
                  AND at < (extract(epoch FROM now() - make_interval(days => $1)) * 1000)::bigint
-             ORDER BY at LIMIT $2)",
+             ORDER BY at LIMIT $2))",
         days,
         STEP.cast_signed()
     );
