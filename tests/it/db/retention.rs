@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use sqlx::postgres::{PgAdvisoryLock, PgAdvisoryLockKey};
+use sqlx::{
+    Connection as _,
+    postgres::{PgAdvisoryLock, PgAdvisoryLockKey},
+};
 use tokio_util::sync::CancellationToken;
 use waitless::{
     db::{
@@ -23,6 +26,10 @@ use crate::harness::{
 };
 
 const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// A connection's end is noticed by PostgreSQL in its own time, and its locks end with it.
+const LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
+                         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// A database with nothing in it, and the record of restaurant 7.
 async fn empty() -> (TestDatabase, Db, Record) {
@@ -205,7 +212,7 @@ async fn a_ticket_becomes_anonymous_everywhere_at_once() {
 
 #[tokio::test]
 async fn a_sweep_that_is_cut_off_loses_nothing_and_the_next_one_finishes() {
-    let (_database, db, mut record) = empty().await;
+    let (database, db, mut record) = empty().await;
     let now = record.now().await;
     record.day("2026-03-01", now - 20 * DAY_MS).await;
     let many = "INSERT INTO tickets (restaurant_id, ref, day, number, line, state, adults, children, channel, checked_in,
@@ -217,8 +224,8 @@ async fn a_sweep_that_is_cut_off_loses_nothing_and_the_next_one_finishes() {
                 SELECT 7, 'ref' || n, 1, n, n, 'ticket.joined', 'waiting', 'A', 'guest' FROM generate_series(1, 1300) AS n";
     sqlx::query(life).execute(&mut record.connection).await.expect("right SQL");
 
-    // Cut off in the step after this many.
-    for steps in [1, 2, 1] {
+    // Cut off behind so many steps.
+    for steps in [1, 2] {
         let (mut left, cut) = (steps, tokio::sync::Notify::new());
         let sweeping = sweep(&db, 10, |step| {
             assert!(step.figures().iter().all(|(_, rows)| *rows <= STEP), "{step:?}");
@@ -232,14 +239,24 @@ async fn a_sweep_that_is_cut_off_loses_nothing_and_the_next_one_finishes() {
             () = cut.notified() => {}
             swept = sweeping => panic!("{swept:?} was not cut off"),
         }
-        let apart = "SELECT count(*) FROM transitions FULL JOIN tickets USING (restaurant_id, ref)
-                     WHERE tickets.ref IS NULL OR transitions.ref IS NULL";
-        assert_eq!(record.number(apart).await, 0, "a ticket and its life never part");
-        // The lock ends with the connection, which PostgreSQL notices by itself.
-        let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database =
-                         (SELECT oid FROM pg_database WHERE datname = current_database())";
-        until("the lock is free", async || (record.number(locks).await == 0).then_some(())).await;
+        until("the lock is free", async || (record.number(LOCKS).await == 0).then_some(())).await;
     }
+    // Cut off in the middle of a step: tickets have their new names, their lives wait for theirs.
+    let mut holder = database.connect().await;
+    let mut holding = holder.begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE transitions").execute(&mut *holding).await.expect("the lock");
+    let in_the_middle = database.db();
+    let sweeping = tokio::spawn(async move { sweep(&in_the_middle, 10, |_| {}).await.map(drop) });
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("it waits", async || (record.number(waiting).await == 1).then_some(())).await;
+    sweeping.abort();
+    assert!(sweeping.await.is_err_and(|error| error.is_cancelled()));
+    holding.rollback().await.expect("the lock is given back");
+    until("the lock is free", async || (record.number(LOCKS).await == 0).then_some(())).await;
+    let apart = "SELECT count(*) FROM transitions FULL JOIN tickets USING (restaurant_id, ref)
+                 WHERE tickets.ref IS NULL OR transitions.ref IS NULL";
+    assert_eq!(record.number(apart).await, 0, "a ticket and its life never part");
     let done = record.number("SELECT count(*) FROM tickets WHERE name IS NULL").await;
     assert!(done >= 1000, "what was committed stays: {done}");
     swept(&db, 10).await;
