@@ -284,5 +284,6 @@ fn join(shop: RestaurantId) -> Command {
         note: None,
         lang: Some("ko".to_owned()),
         eta: None,
+        place: None,
     }))
 }

@@ -56,6 +56,8 @@ CREATE TABLE events (
     PRIMARY KEY (partition, seq),
     UNIQUE (aggregate, epoch, rev)
 );
+-- What retention has to look at.
+CREATE INDEX events_with_answer ON events (at) WHERE answer IS NOT NULL;
 
 -- Where each aggregate stands in the record.
 CREATE TABLE aggregates (
@@ -80,7 +82,7 @@ CREATE TABLE gaps (
     PRIMARY KEY (aggregate, epoch, rev_from)
 );
 
--- Entries of the log that nobody could read, as they are: they hold up nothing.
+-- Entries of the log that nobody could read, as they are: they hold up nothing. `raw` is empty when erased.
 CREATE TABLE dead_letters (
     partition SMALLINT NOT NULL,
     entry TEXT NOT NULL,
@@ -104,8 +106,12 @@ CREATE TABLE days (
     restaurant_id BIGINT NOT NULL,
     day DATE NOT NULL,
     ends_at BIGINT NOT NULL,
+    -- Whether its tickets are anonymous by now. The recorder leaves it alone.
+    anonymous BOOLEAN NOT NULL DEFAULT false,
     PRIMARY KEY (restaurant_id, day)
 );
+-- What retention has to look at.
+CREATE INDEX days_to_anonymise ON days (ends_at) WHERE NOT anonymous;
 
 -- Every ticket as it is now.
 CREATE TABLE tickets (
@@ -148,11 +154,18 @@ CREATE TABLE tickets (
     at BIGINT NOT NULL,
     -- As Redis has it, for a rebuild; null when erased.
     packed BYTEA,
+    -- Whether anything is left to erase. Follows from the others, so that what is recorded late is erased, too; and its
+    -- value hardly ever changes, so that the index below costs an update nothing.
+    personal BOOLEAN NOT NULL GENERATED ALWAYS AS (
+        name IS NOT NULL OR phone_last4 IS NOT NULL OR note IS NOT NULL OR lang IS NOT NULL OR packed IS NOT NULL
+    ) STORED,
+    -- Whether `ref` no longer is the ticket's. The recorder leaves it alone.
+    anonymous BOOLEAN NOT NULL DEFAULT false,
     PRIMARY KEY (restaurant_id, ref)
 ) WITH (fillfactor = 60);
 CREATE INDEX tickets_by_day ON tickets (restaurant_id, day, joined_at, ref);
 -- What retention has to look at.
-CREATE INDEX tickets_with_contact ON tickets (day) WHERE packed IS NOT NULL;
+CREATE INDEX tickets_personal ON tickets (day) WHERE personal;
 
 -- What happened to each ticket: a row for every event that changed it. `name` is the event's, `ticket.overtaken` for
 -- one that another was called before.
@@ -191,6 +204,11 @@ CREATE TABLE stock_movements (
     account BIGINT,
     PRIMARY KEY (restaurant_id, item, epoch, rev)
 );
+-- What was left at the end of a day.
+CREATE INDEX stock_movements_by_time ON stock_movements (restaurant_id, item, at);
+-- What retention has to look at.
+CREATE INDEX stock_movements_by_ref ON stock_movements (restaurant_id, ref) WHERE ref IS NOT NULL;
+CREATE INDEX stock_movements_by_actor ON stock_movements (at) WHERE device IS NOT NULL OR account IS NOT NULL;
 
 -- Parties of a day by line, in the state each is in now. `guests` counts people; `waited_ms` is the sum over the
 -- parties that were seated of the time from joining to sitting down.

@@ -19,12 +19,12 @@ use crate::{
     queue::{Live, Queue, QueueSettings},
     serve::{self, Places, PlacesSettings, ServeSettings},
     service::{
-        accounts::Accounts, demo, keys::Keys, line::Lines, live_source::LiveSource, passwords::Passwords,
-        restaurants::Restaurants, revocations::Revocations, tokens::Tokens,
+        accounts::Accounts, demo, history::History, keys::Keys, line::Lines, live_source::LiveSource,
+        passwords::Passwords, restaurants::Restaurants, revocations::Revocations, tokens::Tokens,
     },
     worker::{
         recorder::{self, Recorder},
-        timers,
+        retention, timers,
     },
 };
 
@@ -157,6 +157,7 @@ impl App {
                 Arc::clone(&metrics),
             ),
             restaurants: restaurants.clone(),
+            history: History::new(db.clone(), keys.clone()),
             accounts: Accounts::new(db.clone(), &keys, Passwords::default()),
             tokens: Tokens::new(&keys),
             revocations: revocations.clone(),
@@ -169,9 +170,7 @@ impl App {
         let mut background =
             vec![tokio::spawn(timers::run(queue.clone(), stop.clone())), tokio::spawn(revocations.watch(stop.clone()))];
         if config.worker {
-            let log = queue.log(config.redis_url.expose())?;
-            let recorder = Recorder::new(queue, log, &db, restaurants.clone(), Arc::clone(&metrics));
-            background.push(tokio::spawn(recorder::run(recorder, stop.clone())));
+            background.extend(begin_work(&config, queue, &db, restaurants.clone(), metrics, &stop)?);
         }
         let prepared = tokio::spawn(prepare(config.dev, db, restaurants, Arc::clone(&readiness)));
         let served = tokio::spawn(serve::run(listener, api::router(api), bounds.serve, places, stop.clone()));
@@ -205,14 +204,32 @@ pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Re
     let metrics = Arc::new(Metrics::new());
     let db = Db::connect_lazy(&config.database_url)?;
     let queue = queue_of(config)?;
-    let log = queue.log(config.redis_url.expose())?;
     let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
-    let recorder = Recorder::new(queue, log, &db, restaurants, metrics);
-    let recorder = tokio::spawn(recorder::run(recorder, token.clone()));
+    let tasks = begin_work(config, queue, &db, restaurants, metrics, &token)?;
     tracing::info!("working");
     stop.await;
     token.cancel();
-    recorder.await.context("the recorder")
+    for task in tasks {
+        task.await.context("a part of the worker")?;
+    }
+    Ok(())
+}
+
+/// The background work that one server of many may do, or a process of its own.
+fn begin_work(
+    config: &Config,
+    queue: Queue,
+    db: &Db,
+    restaurants: Restaurants,
+    metrics: Arc<Metrics>,
+    stop: &CancellationToken,
+) -> anyhow::Result<[JoinHandle<()>; 2]> {
+    let log = queue.log(config.redis_url.expose())?;
+    let recorder = Recorder::new(queue, log, db, restaurants, Arc::clone(&metrics));
+    Ok([
+        tokio::spawn(recorder::run(recorder, stop.clone())),
+        tokio::spawn(retention::run(db.clone(), metrics, config.keep_tickets_days, stop.clone())),
+    ])
 }
 
 fn queue_of(config: &Config) -> anyhow::Result<Queue> {

@@ -50,6 +50,10 @@ pub struct Settings {
     /// Whether this server also runs the background worker
     #[arg(long, env = "WAITLESS_WORKER", default_value = "on", global = true)]
     pub worker: Switch,
+    /// Days after which recorded tickets become anonymous; contact data goes after 24 hours
+    #[arg(long, env = "WAITLESS_KEEP_TICKETS_DAYS", default_value_t = 90,
+        value_parser = clap::value_parser!(u32).range(1..=3650), global = true)]
+    pub keep_tickets_days: u32,
     /// Rate, room, address and connection limits; switch off for load tests only
     #[arg(long, env = "WAITLESS_LIMITS", default_value = "on", global = true)]
     pub limits: Switch,
@@ -128,6 +132,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Run the worker in this process.
     pub worker: bool,
+    /// Recorded tickets become anonymous so many days after the end of their business day.
+    pub keep_tickets_days: u32,
     /// Enforce limits.
     pub limits: bool,
     /// Spread of the drain.
@@ -185,6 +191,7 @@ impl Config {
             origins: settings.origins.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
             worker: settings.worker.is_on(),
+            keep_tickets_days: settings.keep_tickets_days,
             limits: settings.limits.is_on(),
             drain: Duration::from_millis(settings.drain_ms),
             namespace: "wl".to_owned(),
@@ -253,6 +260,16 @@ mod tests {
         };
         assert_eq!(read("127.0.0.1,10.0.0.0/8,::1"), Ok("127.0.0.1/32 10.0.0.0/8 ::1/128".to_owned()));
         assert!(read("127.0.0.1,proxy").is_err_and(|error| error.contains("'proxy'") && error.contains("neither")));
+    }
+
+    #[test]
+    fn tickets_are_kept_from_a_day_to_ten_years() {
+        let days = |text: &str| {
+            let cli = Cli::try_parse_from(["waitless", "--keep-tickets-days", text]);
+            cli.map(|cli| cli.settings.keep_tickets_days).ok()
+        };
+        assert_eq!(["1", "3650", "0", "3651", "-1", "all"].map(days), [Some(1), Some(3650), None, None, None, None]);
+        assert_eq!(Cli::parse_from(["waitless"]).settings.keep_tickets_days, 90);
     }
 
     #[test]

@@ -87,6 +87,8 @@ metrics! {
     hub_frames: IntCounterVec = "waitless_hub_frames_total" ["type"];
     /// Whole states that rooms have read.
     hub_snapshots: IntCounter = "waitless_hub_snapshots_total" [];
+    /// Rows of the record that were forgotten: contact, answers, unread, events, anonymised, actors, faults.
+    retention_erased: IntCounterVec = "waitless_retention_erased_total" ["what"];
 }
 
 impl Default for Metrics {

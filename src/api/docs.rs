@@ -26,6 +26,7 @@ use crate::protocol::{Bye, DeltaFrame, Tick};
         (name = "restaurants", description = "What everybody may read"),
         (name = "guests", description = "Tickets, for their holders: the id is the key"),
         (name = "staff", description = "Working the line"),
+        (name = "record", description = "What was: tickets that are over, business days"),
         (name = "owner", description = "Rules"),
         (name = "accounts", description = "Signing up, in, on and out"),
         (name = "live", description = "WebSocket `waitless.v1`: JSON text frames"),

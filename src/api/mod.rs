@@ -10,9 +10,11 @@ mod body;
 mod buckets;
 mod client;
 mod commands;
+mod csv;
 mod docs;
 mod edge;
 pub mod health;
+mod history;
 mod idempotency;
 mod limits;
 mod live;
@@ -42,7 +44,10 @@ use crate::{
     metrics::Metrics,
     queue::Queue,
     serve::Places,
-    service::{accounts::Accounts, line::Lines, restaurants::Restaurants, revocations::Revocations, tokens::Tokens},
+    service::{
+        accounts::Accounts, history::History, line::Lines, restaurants::Restaurants, revocations::Revocations,
+        tokens::Tokens,
+    },
 };
 
 /// What the app hands to the API.
@@ -59,6 +64,8 @@ pub struct Parts {
     pub lines: Lines,
     /// Which restaurants there are.
     pub restaurants: Restaurants,
+    /// The record.
+    pub history: History,
     /// Use cases around accounts.
     pub accounts: Accounts,
     /// Checks tokens.

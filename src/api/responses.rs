@@ -33,6 +33,10 @@ problem_sets! {
     HolderRead: 404 410 429 500 503;
     /// A read by staff.
     StaffRead: 401 403 404 429 500 503;
+    /// A read of the record by staff.
+    StaffRecord: 401 403 404 500 503;
+    /// A list of the record by staff.
+    StaffRecordList: 401 403 404 422 500 503;
     /// A new ticket.
     Join: 400 401 403 404 409 413 415 422 429 500 503;
     /// A look for a ticket.

@@ -5,7 +5,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Api, auth, commands, docs, edge, health, pages, policy, restaurants, sockets, state, stock, tickets};
+use super::{
+    Api, auth, commands, docs, edge, health, history, pages, policy, restaurants, sockets, state, stock, tickets,
+};
 
 /// The endpoints and the document that describes them.
 fn endpoints() -> OpenApiRouter<Api> {
@@ -41,6 +43,12 @@ fn endpoints() -> OpenApiRouter<Api> {
         .routes(routes!(state::announce))
         .routes(routes!(stock::set))
         .routes(routes!(stock::adjust))
+        // The record.
+        .routes(routes!(history::ticket))
+        .routes(routes!(history::days))
+        .routes(routes!(history::day))
+        .routes(routes!(history::tickets))
+        .routes(routes!(history::export))
         // Accounts.
         .routes(routes!(auth::sign_up))
         .routes(routes!(auth::sign_in))

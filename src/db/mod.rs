@@ -18,10 +18,12 @@ use crate::config::Secret;
 
 pub mod accounts;
 mod error;
+pub mod history;
 pub mod lock;
 pub mod policies;
 pub mod record;
 pub mod restaurants;
+pub mod retention;
 pub mod sessions;
 
 pub use error::DbError;

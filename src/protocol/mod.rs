@@ -11,6 +11,7 @@ mod board;
 mod control;
 mod notice;
 mod queue;
+pub mod record;
 mod ticket;
 
 use serde::{Deserialize, Serialize};

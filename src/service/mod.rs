@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod business_day;
 pub mod demo;
 pub mod door;
+pub mod history;
 pub mod keys;
 pub mod line;
 pub mod live_source;

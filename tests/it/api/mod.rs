@@ -4,6 +4,7 @@ mod accounts;
 mod contract;
 mod edge;
 mod guests;
+mod history;
 mod idempotency;
 mod pages;
 mod place;

@@ -54,6 +54,11 @@ const TABLE: &[(&str, &str, Who)] = &[
     ("POST", "/v1/restaurants/{r}/tickets/{t}/restore", Staff),
     ("POST", "/v1/restaurants/{r}/tickets/{t}/undo", Staff),
     ("POST", "/v1/restaurants/{r}/tickets/{t}/cancel", Staff),
+    ("GET", "/v1/restaurants/{r}/tickets/{t}/history", Staff),
+    ("GET", "/v1/restaurants/{r}/days", Staff),
+    ("GET", "/v1/restaurants/{r}/days/{day}", Staff),
+    ("GET", "/v1/restaurants/{r}/days/{day}/tickets", Staff),
+    ("GET", "/v1/restaurants/{r}/days/{day}/tickets.csv", Staff),
     ("POST", "/v1/auth/sign-up", All),
     ("POST", "/v1/auth/sign-in", All),
     ("POST", "/v1/auth/refresh", All),
@@ -84,7 +89,8 @@ async fn every_endpoint_is_open_to_whom_it_should_be() {
             .replace("{r}", "demo")
             .replace("{t}", id(&ticket))
             .replace("{line}", "A")
-            .replace("{item}", "galbijjim");
+            .replace("{item}", "galbijjim")
+            .replace("{day}", "2026-11-22");
         // The accounts' own endpoints answer 401 to nonsense of their own, so theirs is not looked at.
         let callers: [(&str, &Caller<'_>, u16); 5] = [
             ("anon", &anon, if *who == All { 0 } else { 401 }),

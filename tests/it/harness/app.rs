@@ -40,6 +40,7 @@ impl TestApp {
             origins: Vec::new(),
             trusted_proxies: Vec::new(),
             worker: true,
+            keep_tickets_days: 90,
             limits: false,
             drain: std::time::Duration::from_millis(200),
             namespace: format!("t{:016x}", rand::rng().random::<u64>()),
@@ -56,6 +57,11 @@ impl TestApp {
     /// Another server on the same Redis, keys and database.
     pub async fn sibling(&self) -> Self {
         Self::run(self.config.clone(), Arc::clone(&self.database)).await
+    }
+
+    /// The same with settings of its own.
+    pub async fn sibling_with(&self, config: Config) -> Self {
+        Self::run(config, Arc::clone(&self.database)).await
     }
 
     async fn run(config: Config, database: Arc<database::TestDatabase>) -> Self {

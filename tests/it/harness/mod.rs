@@ -5,6 +5,7 @@ use std::{ffi::OsStr, process::Command, time::Duration};
 pub mod app;
 pub mod database;
 pub mod dev;
+pub mod past;
 pub mod process;
 pub mod record;
 pub mod redis_of_ones_own;
