@@ -25,7 +25,7 @@ pub struct Vanishing {
 
 impl Vanishing {
     pub async fn demo(app: &TestApp) -> Self {
-        let settings = QueueSettings { namespace: app.config.namespace.clone(), guarded: false };
+        let settings = QueueSettings { namespace: app.config.namespace.clone(), guarded: false, may_lose: None };
         let restaurant = app.http.get(app.url("/v1/restaurants/demo")).send().await.expect("an answer");
         let restaurant: Value = restaurant.json().await.expect("JSON");
         let client = redis::Client::open(app.config.redis_url.expose()).expect("a URL");
@@ -90,6 +90,7 @@ impl Vanishing {
                 day_ends_at: today.ends_at,
                 opened_at: None,
                 rebuilt_at: Some(at),
+                epoch: 0,
             },
             policy: known.policy,
             lines: known.lines,
