@@ -165,6 +165,7 @@ async fn note_days(on: &mut PgConnection) -> Result<u64, sqlx::Error> {
     Ok(query.execute(on).await?.rows_affected())
 }
 
+/// A ticket that is being recorded just now is left to the next sweep: neither waits for the other's second row.
 async fn erase_contact(on: &mut PgConnection) -> Result<u64, sqlx::Error> {
     let query = sqlx::query!(
         "UPDATE tickets SET name = NULL, phone_last4 = NULL, note = NULL, lang = NULL, packed = NULL
@@ -173,7 +174,7 @@ async fn erase_contact(on: &mut PgConnection) -> Result<u64, sqlx::Error> {
              WHERE personal AND state IN ('completed', 'cancelled', 'no_show')
                  AND ends_at < (extract(epoch FROM now() - make_interval(hours => $1)) * 1000)::bigint
              ORDER BY tickets.day LIMIT $2
-             FOR UPDATE OF tickets
+             FOR UPDATE OF tickets SKIP LOCKED
          ) AS due
          WHERE tickets.restaurant_id = due.restaurant_id AND tickets.ref = due.ref",
         CONTACT_KEPT_H,

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use crate::domain::{Channel, Millis, Role, TicketState, estimate::Eta, ticket::OrderedItem};
 
-/// A ticket as the record has it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+/// A ticket as the record has it. Without `Debug`, because it names people.
+#[derive(Clone, Serialize, ToSchema)]
 pub struct RecordedTicket {
     /// What it goes by.
     pub r#ref: String,
@@ -126,7 +126,7 @@ pub struct RecordedActor {
 }
 
 /// A ticket and what happened to it, oldest first; of more than a thousand, the newest thousand.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct TicketHistory {
     /// As it is now.
     pub ticket: RecordedTicket,

@@ -16,8 +16,9 @@ const FIVE: i64 = 1_795_334_400_000;
 
 const DAY: &str = "/v1/restaurants/demo/days/2026-11-22";
 
+/// The demo on a server that writes no record of its own: the rows are the tests'.
 async fn open() -> (Shop, Record) {
-    let shop = Shop::open().await;
+    let shop = Shop::of(TestApp::start_with(|config| config.worker = false).await).await;
     let record = Record::of_demo(&shop.app.config.database_url).await;
     (shop, record)
 }
@@ -37,15 +38,13 @@ fn transition(name: &str, epoch: i64, rev: i64, fields: Value) -> Value {
 async fn a_tickets_life_is_told_by_id_and_by_ref() {
     let (shop, mut record) = open().await;
     shop.another_restaurant().await;
-    let (anon, staff, other) = (shop.anon(), shop.staff().await, shop.user("other").await);
-    let ticket = anon.join().await;
+    let (staff, other) = (shop.staff().await, shop.user("other").await);
+    let ticket = shop.anon().join().await;
     let name = ticket["ref"].as_str().expect("a ref").to_owned();
     // The row is the test's, the id and its ref are the server's.
     let items = json!([{ "item": "tea", "name": "차", "quantity": 2, "price": 1000, "lost": 1 }]);
     let eta = json!({ "low_s": 60, "high_s": 300, "target": 80, "rough": true });
     let fields = json!({ "items": items, "total": 1000, "eta_at_join": eta, "ended_reason": "allergies", "called_at": FIVE + 5 });
-    sqlx::query("DELETE FROM tickets").execute(&mut record.connection).await.expect("right SQL");
-    sqlx::query("DELETE FROM transitions").execute(&mut record.connection).await.expect("right SQL");
     record.ticket(&name, "2026-11-22", FIVE, fields).await;
     let account = record.number("SELECT id FROM accounts WHERE email = 'staff@demo.test'").await;
     for row in [
@@ -125,7 +124,6 @@ fn totals(day: &str, line: &str, counts: [i64; 10], waited_ms: i64) -> Value {
 async fn days_come_newest_first_a_page_at_a_time() {
     let (shop, mut record) = open().await;
     let staff = shop.staff().await;
-    sqlx::query("DELETE FROM days").execute(&mut record.connection).await.expect("right SQL");
     for (index, day) in ["2026-02-01", "2026-02-02", "2026-02-03"].into_iter().enumerate() {
         record.day(day, FIVE + index as i64).await;
     }
@@ -348,6 +346,7 @@ async fn without_postgresql_the_record_is_unavailable_and_the_line_is_not() {
 async fn by_way_of_a_wire() -> (Shop, Wire) {
     let mut wire = None;
     let app = TestApp::start_with(|config| {
+        config.worker = false;
         let (given, url) = Wire::to_secret(&config.database_url, Flow::Open);
         (config.database_url, wire) = (url, Some(given));
     })
