@@ -19,8 +19,16 @@ use crate::{
     queue::{Live, Queue, QueueSettings},
     serve::{self, Places, PlacesSettings, ServeSettings},
     service::{
-        accounts::Accounts, demo, history::History, keys::Keys, line::Lines, live_source::LiveSource,
-        passwords::Passwords, restaurants::Restaurants, revocations::Revocations, tokens::Tokens,
+        accounts::Accounts,
+        demo,
+        history::History,
+        keys::Keys,
+        line::Lines,
+        live_source::LiveSource,
+        passwords::Passwords,
+        restaurants::{OpenedAll, Restaurants},
+        revocations::Revocations,
+        tokens::Tokens,
     },
     worker::{
         recorder::{self, Recorder},
@@ -213,6 +221,16 @@ pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Re
         task.await.context("a part of the worker")?;
     }
     Ok(())
+}
+
+/// Opens every restaurant that Redis does not have, from the record where there is one.
+///
+/// # Errors
+/// When Redis or PostgreSQL does not answer, or a restaurant could not be opened.
+pub async fn rebuild(config: &Config) -> anyhow::Result<OpenedAll> {
+    let db = Db::connect_lazy(&config.database_url)?;
+    let restaurants = Restaurants::new(queue_of(config)?, db, Arc::new(Metrics::new()));
+    Ok(restaurants.open_all().await?)
 }
 
 /// The background work that one server of many may do, or a process of its own.

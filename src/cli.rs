@@ -37,9 +37,11 @@ pub(crate) enum Command {
         #[arg(long)]
         lan: bool,
     },
-    /// Record what happens, without serving anybody: beside servers that run with WAITLESS_WORKER=off, or to share their
-    /// work
+    /// Record what happens, without serving anybody: beside servers that run with WAITLESS_WORKER=off, or to share
+    /// their work
     Worker,
+    /// Open every restaurant whose live state Redis has lost, from the record; servers do so by themselves
+    Rebuild,
     /// Bring the schema of the PostgreSQL named by WAITLESS_DATABASE_URL up to date
     Migrate,
 }
@@ -62,7 +64,7 @@ pub(crate) fn read() -> Result<Cli, Vec<String>> {
         let error = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
             Ok(cli) if problems.is_empty() => return Ok(cli),
             Ok(cli) => {
-                if matches!(cli.command, Command::Serve { .. } | Command::Worker) {
+                if matches!(cli.command, Command::Serve { .. } | Command::Worker | Command::Rebuild) {
                     problems.extend(Config::from_settings(&cli.settings).err().unwrap_or_default());
                 }
                 return Err(problems);

@@ -51,6 +51,7 @@ fn run() -> Result<(), Ended> {
         Command::Serve { started_by_dev } => serve(&cli.settings, started_by_dev.is_some()),
         Command::Dev { lan } => supervise(&cli.settings, lan),
         Command::Worker => work(&cli.settings),
+        Command::Rebuild => rebuild(&cli.settings),
         Command::Migrate => migrate(&cli.settings),
     }
 }
@@ -68,6 +69,13 @@ fn work(settings: &Settings) -> Result<(), Ended> {
     let config = Config::from_settings(settings).map_err(|lines| Ended { code: Ended::BAD_CONFIGURATION, lines })?;
     let until_stopped = async { app::work(&config, shutdown::requested()?).await };
     runtime(Builder::new_multi_thread())?.block_on(until_stopped).map_err(failed)
+}
+
+fn rebuild(settings: &Settings) -> Result<(), Ended> {
+    let config = Config::from_settings(settings).map_err(|lines| Ended { code: Ended::BAD_CONFIGURATION, lines })?;
+    let opened = runtime(Builder::new_multi_thread())?.block_on(app::rebuild(&config)).map_err(failed)?;
+    println!("{} restaurants, {} were missing in Redis and are open again", opened.restaurants, opened.opened);
+    Ok(())
 }
 
 async fn serve_until_stopped(listener: TcpListener, config: Config) -> anyhow::Result<()> {

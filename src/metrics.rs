@@ -71,6 +71,8 @@ metrics! {
     recorder_dead_letters: IntCounter = "waitless_recorder_dead_letters_total" [];
     /// Gaps found in the revisions of restaurants.
     recorder_gaps: IntCounter = "waitless_recorder_gaps_total" [];
+    /// Changes that this server had acknowledged and that were in no record when Redis had lost a restaurant.
+    restaurants_changes_lost: IntCounter = "waitless_restaurants_changes_lost_total" [];
     /// Tickets that Redis had lost in coming back older, put back from the record.
     recorder_put_back: IntCounter = "waitless_recorder_put_back_total" [];
     /// Restaurants that Redis had lost and this server rebuilt from the record.

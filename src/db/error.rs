@@ -36,6 +36,11 @@ impl DbError {
         Self::Unreadable { what, source: Some(Box::new(source)) }
     }
 
+    /// The same, where a parser said why in words.
+    pub(crate) fn unreadable_text(what: &'static str, why: String) -> Self {
+        Self::Unreadable { what, source: Some(why.into()) }
+    }
+
     /// Whether the same call may succeed a little later.
     #[must_use]
     pub fn is_transient(&self) -> bool {

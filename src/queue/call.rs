@@ -135,6 +135,7 @@ impl Queue {
         let outcome = decode_outcome(reply)?;
         if let Ok(outcome) = &outcome {
             self.note_epoch(partition, outcome.stamp.epoch);
+            self.note_rev(restaurant, outcome.stamp.rev);
         }
         Ok(outcome)
     }
@@ -173,7 +174,8 @@ impl Queue {
                 .arg(text(idempotency.map(|idempotency| idempotency.key.as_str())))
                 .arg(text(idempotency.map(|idempotency| idempotency.body.as_str())))
                 .arg(idempotency.map_or(0, |idempotency| idempotency.ttl_ms))
-                .arg(u8::from(may_lose));
+                .arg(u8::from(may_lose))
+                .arg(self.rev_known(restaurant));
             for (_, value) in &arguments.0 {
                 command.arg(value);
             }

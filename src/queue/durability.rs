@@ -53,7 +53,7 @@ impl Durability {
 
 impl Queue {
     /// Whether Redis may lose what it has acknowledged. Asks it when that was not done for a while.
-    pub(super) async fn may_lose(&self) -> bool {
+    pub async fn may_lose(&self) -> bool {
         let durability = &self.shared.durability;
         if let Some(known) = durability.known() {
             return known;

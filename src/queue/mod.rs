@@ -13,6 +13,7 @@ pub mod keys;
 mod link;
 mod live;
 pub mod log;
+mod raw;
 mod rebuild;
 mod reconcile;
 pub mod script;
@@ -22,15 +23,21 @@ mod snapshot;
 mod timers;
 mod trim;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
 };
+
+use dashmap::DashMap;
 
 pub use self::{
     call::{CallContext, Idempotency, Outcome},
     error::QueueError,
     live::{Heard, Live, Sink},
+    raw::Raw,
     rebuild::{KeptAnswer, Rebuild},
     reconcile::Reconcile,
     snapshot::Opening,
@@ -42,6 +49,11 @@ use self::{
     keys::{Keys, Partition},
     script::{Script, Scripts},
 };
+
+use crate::domain::RestaurantId;
+
+/// What another life of Redis has lost is put back from the record within this time.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// The live queue of every restaurant in one Redis. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +68,11 @@ struct Shared {
     durability: Durability,
     /// The highest epoch seen of each partition: a Redis restored from an older copy must go beyond it.
     epochs: Vec<AtomicI64>,
+    /// When the epoch of each partition was last seen to change.
+    changed: Vec<Mutex<Option<Instant>>>,
+    /// The highest rev known of each restaurant: answered to somebody, or recorded. One that comes back with less has
+    /// lost something.
+    revs: DashMap<RestaurantId, i64>,
 }
 
 /// How to reach the live queue.
@@ -82,6 +99,8 @@ impl Queue {
                 keys: Keys::new(&settings.namespace),
                 durability: Durability::new(settings.may_lose),
                 epochs: Partition::all().map(|_| AtomicI64::new(0)).collect(),
+                changed: Partition::all().map(|_| Mutex::new(None)).collect(),
+                revs: DashMap::new(),
             }),
         })
     }
@@ -109,7 +128,33 @@ impl Queue {
     }
 
     fn note_epoch(&self, partition: Partition, epoch: i64) {
-        self.shared.epochs[usize::from(partition.index())].fetch_max(epoch, Ordering::Relaxed);
+        let former = self.shared.epochs[usize::from(partition.index())].fetch_max(epoch, Ordering::Relaxed);
+        if former > 0 && epoch > former {
+            let mut changed = self.changed(partition);
+            *changed = Some(Instant::now());
+        }
+    }
+
+    /// Whether Redis was another one a moment ago, and what it has lost may still be put back.
+    #[must_use]
+    pub fn is_settling(&self, partition: Partition) -> bool {
+        self.changed(partition).is_some_and(|at| at.elapsed() < SETTLING)
+    }
+
+    fn changed(&self, partition: Partition) -> MutexGuard<'_, Option<Instant>> {
+        self.shared.changed[usize::from(partition.index())].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The highest rev that is known of a restaurant; 0: nothing is.
+    #[must_use]
+    pub fn rev_known(&self, restaurant: RestaurantId) -> i64 {
+        self.shared.revs.get(&restaurant).map_or(0, |rev| *rev)
+    }
+
+    /// Remembers that a restaurant has come so far.
+    pub fn note_rev(&self, restaurant: RestaurantId, rev: i64) {
+        let mut known = self.shared.revs.entry(restaurant).or_insert(rev);
+        *known = rev.max(*known);
     }
 
     /// One plain command, with the deadline that every call has.

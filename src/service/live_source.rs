@@ -120,9 +120,11 @@ impl Source for LiveSource {
         Box::pin(async move {
             let known = self.queue.ticket(&ticket).await.map_err(unavailable)?;
             if known.is_none() {
-                // That it does not exist is final for its holder: not to be said because all the live state is gone.
+                // That it does not exist is final for its holder: not to be said because all the live state is gone,
+                // or before what another life of Redis has lost was put back.
                 let stamps = self.queue.stamps(&[ticket.restaurant()]).await.map_err(unavailable)?;
-                if stamps.first().is_none_or(Option::is_none) {
+                let is_settling = self.queue.is_settling(Partition::of(ticket.restaurant()));
+                if is_settling || stamps.first().is_none_or(Option::is_none) {
                     return Err(SourceError::Restoring);
                 }
             }

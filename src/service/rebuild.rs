@@ -1,7 +1,7 @@
 //! From the record to live state: what `load` is given when Redis has lost a restaurant.
 //!
-//! States, places, deadlines, stock and answers are as they were recorded. Names, rules and the menu are PostgreSQL's own:
-//! they may have been edited since. Numbers skip ahead of everything that may have been given out and lost.
+//! States, places, deadlines, stock and answers are as they were recorded. Names, rules and the menu are PostgreSQL's
+//! own: they may have been edited since. Numbers skip ahead of everything that may have been given out and lost.
 
 use std::collections::{BTreeMap, HashMap};
 

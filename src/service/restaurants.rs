@@ -224,17 +224,17 @@ impl Restaurants {
         Some(result)
     }
 
-    /// Opens every restaurant whose live state is missing, and answers how many there are.
+    /// Opens every restaurant whose live state is missing.
     ///
     /// # Errors
     /// When PostgreSQL does not answer, or a restaurant could not be opened; the others were.
-    pub async fn open_all(&self) -> Result<usize, OpenAllError> {
-        let (mut count, mut failed, mut after) = (0, 0, None);
+    pub async fn open_all(&self) -> Result<OpenedAll, OpenAllError> {
+        let (mut all, mut failed, mut after) = (OpenedAll::default(), 0, None);
         loop {
             let ids = db::restaurants::all_ids(&self.shared.db, after, OPEN_ALL_PAGE).await?;
             let Some(last) = ids.last() else { break };
             after = Some(*last);
-            count += ids.len();
+            all.restaurants += ids.len();
             let missing = ids.iter().zip(self.shared.queue.stamps(&ids).await?);
             let missing: Vec<RestaurantId> = missing.filter(|(_, stamp)| stamp.is_none()).map(|(id, _)| *id).collect();
             let opened: Vec<Opened> = stream::iter(missing)
@@ -243,9 +243,19 @@ impl Restaurants {
                 .collect()
                 .await;
             failed += opened.iter().filter(|opened| **opened == Opened::Failed).count();
+            all.opened += opened.iter().filter(|opened| **opened == Opened::Present).count();
         }
-        if failed == 0 { Ok(count) } else { Err(OpenAllError::NotOpened(failed)) }
+        if failed == 0 { Ok(all) } else { Err(OpenAllError::NotOpened(failed)) }
     }
+}
+
+/// What [`Restaurants::open_all`] found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenedAll {
+    /// Restaurants that there are.
+    pub restaurants: usize,
+    /// Those that were missing and are open now.
+    pub opened: usize,
 }
 
 /// Why not all restaurants are open.
@@ -327,6 +337,7 @@ impl Shared {
     ) -> Result<Opened, OpenError> {
         let began = Instant::now();
         let rebuild = rebuild_of(opening, recorded)?;
+        let rev_known = self.queue.rev_known(id);
         match self.queue.rebuild(&rebuild, None).await? {
             Ok(_) => {}
             Err(Rejection::AlreadyLoaded) => return Ok(Opened::Present),
@@ -334,10 +345,14 @@ impl Shared {
             Err(refusal) => return Err(OpenError::Refused(refusal.code())),
         }
         self.metrics.restaurants_rebuilt.inc();
+        // What this server knows of; others may have answered more.
+        let changes_lost = (rev_known - rebuild.stamp.rev).max(0);
+        self.metrics.restaurants_changes_lost.inc_by(changes_lost.cast_unsigned());
         tracing::warn!(
             restaurant.id = %id,
             tickets = rebuild.tickets.len(),
             recorded_rev = rebuild.stamp.rev,
+            changes_lost,
             numbers_skipped = rebuild.skips.values().max(),
             duration_ms = began.elapsed().as_millis() as u64,
             "Redis had lost a restaurant: it was rebuilt from the record"

@@ -1,8 +1,8 @@
 //! Which partitions a recorder may record: shared evenly among those that are there, taken over from one that is not.
 //!
 //! A lease is the holder's name and a fence in the partition's row. It lasts as long as the holder says every second
-//! that it is there. Whoever takes a partition over raises the fence; what the former holder still tries to write names the
-//! old one and is refused. Time is PostgreSQL's.
+//! that it is there. Whoever takes a partition over raises the fence; what the former holder still tries to write names
+//! the old one and is refused. Time is PostgreSQL's.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -33,8 +33,8 @@ pub struct CaughtUp {
     pub at_ms: i64,
 }
 
-/// Says that `holder` is there for another `lasts`, takes or gives up partitions so that all who are there have the same
-/// share, and answers those it has now.
+/// Says that `holder` is there for another `lasts`, takes or gives up partitions so that all who are there have the
+/// same share, and answers those it has now.
 ///
 /// # Errors
 /// When PostgreSQL does not answer; the leases may have changed all the same.

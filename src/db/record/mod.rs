@@ -3,6 +3,7 @@
 //! Invariant: a row of the record is written in the transaction that moves the position of its partition, by the holder
 //! of the partition's newest lease.
 
+pub mod gaps;
 pub mod leases;
 pub mod read;
 pub mod reconcile;
@@ -13,8 +14,8 @@ use std::time::Duration;
 
 use super::{Db, DbError};
 
-/// A transaction whose holder has said nothing for so long is ended by PostgreSQL: a recorder that is paused between two
-/// statements must not keep the next one out.
+/// A transaction whose holder has said nothing for so long is ended by PostgreSQL: a recorder that is paused between
+/// two statements must not keep the next one out.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections of a recorder: one writes, one looks after leases.

@@ -63,7 +63,8 @@ impl Db {
             let mut transaction = self.pool.begin().await?;
             // A batch that is being committed is waited for, and none begins meanwhile.
             let recorder = sqlx::query!(
-                r#"SELECT position, caught_up_ms, extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s,
+                r#"SELECT position, caught_up_ms,
+                     extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s,
                      (SELECT count(*) FROM recorder_workers WHERE until > clock_timestamp()) AS "recorders!"
                    FROM recorder WHERE partition = $1 FOR UPDATE OF recorder"#,
                 partition.cast_signed()

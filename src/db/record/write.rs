@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use sqlx::{Postgres, Transaction};
 
 use super::{
-    super::{CALL_TIMEOUT, Db, DbError},
+    super::{CALL_TIMEOUT, Db, DbError, to_i64},
     partition_of,
     rows::{AggregateRow, By, EventRow, KnownTicket, Rows, TicketRow},
 };
+
+use crate::domain::RestaurantId;
 
 /// A position that is moved: what stands between was recorded by this transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +145,30 @@ impl Writing {
         Ok(rows.into_iter().map(|row| ((row.restaurant_id, row.part), row.packed)).collect())
     }
 
+    /// All tickets of a restaurant, packed, that are not forgotten.
+    ///
+    /// # Errors
+    /// When PostgreSQL fails.
+    pub async fn packed_tickets(&mut self, id: RestaurantId) -> Result<Vec<Vec<u8>>, WriteError> {
+        let query = sqlx::query_scalar!(
+            r#"SELECT packed AS "packed!" FROM tickets WHERE restaurant_id = $1 AND packed IS NOT NULL"#,
+            to_i64(id.0)
+        );
+        in_time(async { Ok(query.fetch_all(&mut *self.transaction).await?) }).await
+    }
+
+    /// Notes that the gaps of an aggregate are mended.
+    ///
+    /// # Errors
+    /// When PostgreSQL fails.
+    pub async fn mend_gaps(&mut self, aggregate: &str) -> Result<(), WriteError> {
+        let query = sqlx::query!(
+            "UPDATE gaps SET reconciled_at = now() WHERE aggregate = $1 AND reconciled_at IS NULL",
+            aggregate
+        );
+        in_time(async { Ok(query.execute(&mut *self.transaction).await.map(drop)?) }).await
+    }
+
     /// Writes rows. Events get their seq in the order they stand in.
     ///
     /// # Errors
@@ -180,8 +206,8 @@ impl Writing {
             seqs.push(*seq);
         }
         sqlx::query!(
-            "INSERT INTO events (partition, seq, aggregate, epoch, rev, at, name, role, device, account, ref, line, item,
-                 reason, answer)
+            "INSERT INTO events (partition, seq, aggregate, epoch, rev, at, name, role, device, account, ref, line,
+                 item, reason, answer)
              SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
                  $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::text[],
                  $15::bytea[])",
@@ -213,7 +239,8 @@ impl Writing {
         sqlx::query!(
             "INSERT INTO tickets (restaurant_id, ref, day, number, line, state, adults, children, channel, checked_in,
                  name, phone_last4, note, lang, joined_at, called_at, seated_at, missed_at, ended_at, ended_by,
-                 ended_reason, calls, delays, overtaken, ahead_at_join, eta_at_join, items, total, epoch, rev, at, packed)
+                 ended_reason, calls, delays, overtaken, ahead_at_join, eta_at_join, items, total, epoch, rev, at,
+                 packed)
              SELECT restaurant, ref, day::date, number, line, state, adults, children, channel, checked_in, name,
                  phone_last4, note, lang, joined_at, called_at, seated_at, missed_at, ended_at, ended_by, ended_reason,
                  calls, delays, overtaken, ahead_at_join, eta_at_join, items, total, epoch, rev, at, packed

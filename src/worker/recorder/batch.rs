@@ -141,7 +141,14 @@ impl Readable {
     /// # Errors
     /// Why it cannot be read.
     pub(super) fn of(partition: Partition, entry: &Entry) -> Result<Self, String> {
-        let logged = entry.event.as_ref().map_err(Clone::clone)?.clone();
+        Self::of_logged(partition, entry.event.as_ref().map_err(Clone::clone)?.clone())
+    }
+
+    /// Unpacks what an event carries.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(super) fn of_logged(partition: Partition, logged: Logged) -> Result<Self, String> {
         let restaurant = match logged.aggregate.strip_prefix("restaurant:") {
             Some(id) => Some(id.parse::<u64>().map_err(|error| error.to_string())?.cast_signed()),
             None => None,

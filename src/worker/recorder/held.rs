@@ -1,6 +1,6 @@
 //! A partition that this recorder has a lease for: what PostgreSQL says of it, kept while the lease is.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use tokio::time::Instant;
 
@@ -28,6 +28,8 @@ pub(super) struct Held {
     aggregates: HashMap<String, Stamp>,
     /// The epoch up to which what Redis lost has been put back.
     reconciled: HashMap<String, i64>,
+    /// Restaurants whose log had a gap that is not mended.
+    pub(super) with_gaps: BTreeSet<RestaurantId>,
     /// The last look found nothing new.
     at_the_end: bool,
     /// Redis's clock when nothing was left, if that was not told yet.
@@ -50,6 +52,7 @@ impl Held {
             epoch: lease.epoch,
             aggregates: HashMap::new(),
             reconciled: HashMap::new(),
+            with_gaps: BTreeSet::new(),
             at_the_end: false,
             caught_up_at: None,
             untrimmed: true,
@@ -93,7 +96,7 @@ impl Held {
 
     /// The restaurants that ever had an event here.
     pub(super) fn restaurants(&self) -> impl Iterator<Item = RestaurantId> {
-        self.aggregates.keys().filter_map(|aggregate| aggregate.strip_prefix("restaurant:")?.parse().ok())
+        self.aggregates.keys().filter_map(|aggregate| restaurant_of(aggregate))
     }
 
     /// The epoch up to which this restaurant is whole in Redis.
@@ -116,4 +119,9 @@ impl Held {
 /// What events call a restaurant.
 pub(super) fn aggregate_of(id: RestaurantId) -> String {
     format!("restaurant:{id}")
+}
+
+/// The restaurant that events call so.
+pub(super) fn restaurant_of(aggregate: &str) -> Option<RestaurantId> {
+    aggregate.strip_prefix("restaurant:")?.parse().ok()
 }

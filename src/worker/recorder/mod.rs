@@ -4,8 +4,8 @@
 //! and the check of the lease in one transaction. Whatever dies, whatever is paused: what was not committed is read
 //! again, what was is not, and who has lost a lease writes nothing.
 //!
-//! Several recorders share the partitions. PostgreSQL down: the logs grow, and are caught up with afterwards. Redis down:
-//! there is nothing to read.
+//! Several recorders share the partitions. PostgreSQL down: the logs grow, and are caught up with afterwards. Redis
+//! down: there is nothing to read.
 //!
 //! Invariant: a log is trimmed only to what was committed.
 
@@ -21,16 +21,18 @@ use tokio_util::sync::CancellationToken;
 
 mod batch;
 mod held;
+mod mend;
 mod watch;
 
 use self::{
     batch::{Batch, Known, Readable, Standing, last, standing, unpack_left},
-    held::Held,
+    held::{Held, restaurant_of},
 };
 use crate::{
     db::{
         Db, DbError,
         record::{
+            gaps,
             leases::{self, CaughtUp},
             rows::AggregateRow,
             write::{self, Move, WriteError},
@@ -70,6 +72,10 @@ const DEEP_LEN: usize = 4_000;
 /// Between two times that a partition's log is trimmed.
 const TRIM_PERIOD: Duration = Duration::from_secs(1);
 
+/// Between two times that a Redis which may lose writes is told that everything is recorded: so many more numbers are
+/// passed over after a loss as this is long ago.
+const CONFIRM_PERIOD: Duration = Duration::from_secs(10);
+
 /// Records until `stop`; then gives up the leases, so that others go on at once.
 pub async fn run(recorder: Recorder, stop: CancellationToken) {
     let mut recorder = recorder;
@@ -100,6 +106,8 @@ enum RecordError {
     Db(#[from] DbError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 /// Some entries of a partition.
@@ -138,7 +146,8 @@ impl Recorder {
 
     /// Looks once at every log; answers how long to wait before the next look.
     async fn round(&mut self) -> Result<Duration, RecordError> {
-        if self.keep_leases().await? {
+        let is_time = self.keep_leases().await?;
+        if is_time {
             self.watch().await?;
         }
         let from: Vec<(Partition, Position)> =
@@ -164,6 +173,9 @@ impl Recorder {
         }
         for partition in deep {
             self.record_deep(partition).await?;
+        }
+        if is_time {
+            self.mend(now).await?;
         }
         self.trim().await;
         Ok(pause)
@@ -212,15 +224,28 @@ impl Recorder {
             let aggregates = leases::aggregates(&self.db, &partitions).await?;
             tracing::info!(holder = self.holder, partitions = new.len(), held = leases.len(), "leases taken");
             self.held.extend(new);
+            let with_gaps = gaps::open(&self.db, &partitions).await?;
             for (row, reconciled) in aggregates {
                 if let Some(held) = Partition::at(row.partition).and_then(|partition| self.held.get_mut(&partition)) {
+                    if let Some(id) = restaurant_of(&row.aggregate) {
+                        self.queue.note_rev(id, row.rev);
+                    }
                     held.note(&row);
                     held.note_reconciled(&row.aggregate, reconciled);
                 }
             }
+            self.note_gaps(with_gaps.iter().map(String::as_str));
         }
         self.metrics.recorder_partitions.set(self.held.len() as i64);
         Ok(true)
+    }
+
+    fn note_gaps<'a>(&mut self, aggregates: impl Iterator<Item = &'a str>) {
+        for id in aggregates.filter_map(restaurant_of) {
+            if let Some(held) = self.held.get_mut(&Partition::of(id)) {
+                held.with_gaps.insert(id);
+            }
+        }
     }
 
     fn caught_up(&mut self, partition: Partition, now: Millis) {
@@ -268,8 +293,8 @@ impl Recorder {
         Ok(())
     }
 
-    /// At a new epoch a log is read from its first entry: what stands before the position may be new. Those partitions are
-    /// left out until then.
+    /// At a new epoch a log is read from its first entry: what stands before the position may be new. Those partitions
+    /// are left out until then.
     fn turned_back(&mut self, parts: Vec<Part>) -> Vec<Part> {
         let mut kept = Vec::with_capacity(parts.len());
         for (partition, entries) in parts {
@@ -341,6 +366,7 @@ impl Recorder {
         writing.write(&rows).await?;
         writing.commit().await?;
         self.committed(&moves, rows.aggregates);
+        self.note_gaps(rows.gaps.iter().map(|gap| gap.aggregate.as_str()));
         self.metrics.recorder_events.inc_by(rows.events.len() as u64);
         self.metrics.recorder_dead_letters.inc_by(rows.dead_letters.len() as u64);
         self.metrics.recorder_gaps.inc_by(rows.gaps.len() as u64);
@@ -365,8 +391,14 @@ impl Recorder {
 
     /// Cuts off what is recorded. That it fails does no harm: it is done next time.
     async fn trim(&mut self) {
+        let may_lose = self.queue.may_lose().await;
         for (partition, held) in &mut self.held {
-            if !held.untrimmed || held.trimmed_at.is_some_and(|at| at.elapsed() < TRIM_PERIOD) {
+            let period = match held.untrimmed {
+                true => TRIM_PERIOD,
+                false if may_lose && held.is_at_the_end() && held.restaurants().next().is_some() => CONFIRM_PERIOD,
+                false => continue,
+            };
+            if held.trimmed_at.is_some_and(|at| at.elapsed() < period) {
                 continue;
             }
             match self.queue.trim(*partition, &held.position.to_string(), None).await {

@@ -1,5 +1,5 @@
-//! What a recorder does beside recording: it notices that Redis has lost a restaurant, or came back older, and sees that
-//! the live state is made whole again.
+//! What a recorder does beside recording: it notices that Redis has lost a restaurant, or came back older, and sees
+//! that the live state is made whole again.
 
 use crate::{
     db::record::reconcile::{self, Lost},
@@ -49,8 +49,8 @@ impl Recorder {
             return Ok(false);
         };
         let mut put_back = 0;
-        // Restaurant, lines and stock at once, then the tickets: a batch is named by what is in it, so that one that comes
-        // again acts once.
+        // Restaurant, lines and stock at once, then the tickets: a batch is named by what is in it, so that one that
+        // comes again acts once.
         let rest: [&[Vec<u8>]; 1] = [&[]];
         for tickets in rest.into_iter().chain(lost.tickets.chunks(Reconcile::TICKETS_MAX)) {
             let lines: &[Vec<u8>] = if tickets.is_empty() { &lost.lines } else { &[] };

@@ -21,6 +21,12 @@ async fn at_maxmemory_nothing_is_half_written() {
         (epochs.len() == 96).then_some(())
     })
     .await;
+    until("everything is recorded, so that nothing is trimmed later", async || {
+        let logs: Vec<String> = stage.redis.ask(&["KEYS", "*:events"]).await.expect("keys");
+        let left: i64 = stage.redis.ask(&["XLEN", logs.first()?]).await.expect("a length");
+        (left == 0).then_some(())
+    })
+    .await;
     stage.redis.ask::<()>(&["CONFIG", "SET", "maxmemory", "1mb"]).await.expect("set");
     let full = Instant::now();
     let before = dump(&stage).await;

@@ -1,8 +1,9 @@
 //! The scripts on a Redis that loses the restaurant again and again and is rebuilt from the events alone: the rules are
 //! kept as if nothing had happened.
 //!
-//! Left out of what is lost: places that nobody holds any more, the tries of codes, the heartbeat and the outages, which no event carries, and moments in
-//! which a deadline has come and not acted yet, which a recorder that is up to date meets for a second at most.
+//! Left out of what is lost: places that nobody holds any more, the tries of codes, the heartbeat and the outages,
+//! which no event carries, and moments in which a deadline has come and not acted yet, which a recorder that is up to
+//! date meets for a second at most.
 
 use waitless::{
     domain::{Actor, Command, Done, Event, Millis, Rejection, RestaurantRecord, TicketId, replica::Snapshot},
@@ -102,7 +103,11 @@ impl Subject for Losing {
         if self.commands.is_multiple_of(COMMANDS) {
             self.lose_and_rebuild(now);
         }
-        self.redis.run(actor, now, command)
+        // After a rebuild a ticket that nobody knows may be one that was lost.
+        self.redis.run(actor, now, command).map_err(|refusal| match refusal {
+            Rejection::PlaceLost => Rejection::NotFound,
+            refusal => refusal,
+        })
     }
 
     fn find(&mut self, number: &str, code: &str, now: Millis) -> Result<TicketId, Rejection> {

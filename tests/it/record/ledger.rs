@@ -165,8 +165,10 @@ fn same(table: &str, expected: &[Value], recorded: &[Value]) {
 const EVENTS: &str = "SELECT to_jsonb(e) - 'partition' - 'answer' FROM events e";
 const TRANSITIONS: &str = "SELECT to_jsonb(t) - 'restaurant_id' FROM transitions t";
 const MOVEMENTS: &str = "SELECT to_jsonb(m) - 'restaurant_id' FROM stock_movements m";
-const TICKETS: &str = "SELECT to_jsonb(t) - 'restaurant_id' - 'packed' - 'eta_at_join' - 'items'
-    || jsonb_build_object('ordered', (SELECT coalesce(sum((i->>'quantity')::int), 0) FROM jsonb_array_elements(items) i))
+const TICKETS: &str =
+    "SELECT to_jsonb(t) - 'restaurant_id' - 'packed' - 'eta_at_join' - 'items' - 'personal' - 'anonymous'
+    || jsonb_build_object('ordered',
+        (SELECT coalesce(sum((i->>'quantity')::int), 0) FROM jsonb_array_elements(items) i))
     FROM tickets t";
 const TOTALS: &str = "SELECT to_jsonb(d) - 'restaurant_id' FROM day_totals d
     WHERE (parties, guests, remote, waiting, called, seated, completed, cancelled, no_show) <> (0,0,0,0,0,0,0,0,0)";

@@ -1,0 +1,110 @@
+//! Making the record whole where its log has a gap: what Redis has now takes the place of what was missed.
+//!
+//! The last revision of the gap becomes an event of its own, `record.reconciled`, which carries everything that is not
+//! recorded as it is. Events that follow it are recorded on top.
+
+use std::collections::BTreeSet;
+
+use super::{Known, Move, RecordError, Recorder, batch::Batch, batch::Readable, held::aggregate_of, known};
+use crate::{
+    db::record::{gaps, rows::AggregateRow, write},
+    domain::{Actor, Millis, RestaurantId, Role, Stamp},
+    queue::{
+        Raw,
+        keys::Partition,
+        log::{Logged, Packed},
+    },
+};
+
+impl Recorder {
+    /// Mends the restaurants that have gaps, once their logs are read to the end.
+    pub(super) async fn mend(&mut self, now: Millis) -> Result<(), RecordError> {
+        let with_gaps: Vec<RestaurantId> = self
+            .held
+            .values()
+            .filter(|held| held.is_at_the_end())
+            .flat_map(|held| held.with_gaps.iter().copied())
+            .collect();
+        for id in with_gaps {
+            self.mend_one(id, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn mend_one(&mut self, id: RestaurantId, now: Millis) -> Result<(), RecordError> {
+        let (partition, aggregate) = (Partition::of(id), aggregate_of(id));
+        let Some(held) = self.held.get(&partition) else { return Ok(()) };
+        let Some(stamp) = held.stamp(&aggregate) else { return Ok(()) };
+        let Some(gap) = gaps::newest(&self.db, &aggregate).await? else {
+            self.mended(id);
+            return Ok(());
+        };
+        // Lost altogether: the rebuild comes first.
+        let Some(raw) = self.queue.raw(id).await? else { return Ok(()) };
+        let moves = [Move {
+            partition: partition.index(),
+            fence: held.fence,
+            position: held.position.to_string(),
+            epoch: held.epoch,
+            events: 1,
+        }];
+        let mut writing = write::begin(&self.db, &self.holder, &moves).await?;
+        let recorded: BTreeSet<Vec<u8>> = writing.packed_tickets(id).await?.into_iter().collect();
+        let tickets: Vec<Packed> = raw.tickets.iter().filter(|packed| !recorded.contains(&packed.0)).cloned().collect();
+        let found = tickets.len();
+        let events =
+            [Readable::of_logged(partition, reconciled(&aggregate, gap, now, raw, tickets)).map_err(|error| {
+                // What a script wrote a moment ago can be read.
+                tracing::error!(restaurant.id = %id, error, "live state cannot be read");
+                crate::db::DbError::unreadable_text("live state", error)
+            })];
+        let events = events.into_iter().map(|event| event.map(Ok)).collect::<Result<Vec<_>, _>>()?;
+        let known: Known = known(&mut writing, &events).await?;
+        let mut batch = Batch::new(known);
+        for event in events.iter().flatten() {
+            batch.push(event);
+        }
+        let stands = AggregateRow {
+            aggregate: aggregate.clone(),
+            partition: partition.index(),
+            epoch: stamp.epoch,
+            rev: stamp.rev,
+            at: now,
+        };
+        writing.write(&batch.finish(|_| Some(stands.clone()))).await?;
+        writing.mend_gaps(&aggregate).await?;
+        writing.commit().await?;
+        self.mended(id);
+        tracing::warn!(restaurant.id = %id, tickets = found, "a gap in the record was filled from the live state");
+        Ok(())
+    }
+
+    fn mended(&mut self, id: RestaurantId) {
+        if let Some(held) = self.held.get_mut(&Partition::of(id)) {
+            held.with_gaps.remove(&id);
+        }
+    }
+}
+
+fn reconciled(aggregate: &str, gap: Stamp, at: Millis, raw: Raw, tickets: Vec<Packed>) -> Logged {
+    Logged {
+        aggregate: aggregate.to_owned(),
+        epoch: gap.epoch,
+        rev: gap.rev,
+        at,
+        name: "record.reconciled".to_owned(),
+        by: Actor::of(Role::Timer),
+        ticket: None,
+        line: None,
+        item: None,
+        reason: None,
+        tickets,
+        lines: raw.lines,
+        stock: raw.stock.into_iter().collect(),
+        restaurant: raw.restaurant,
+        policy: raw.policy,
+        menu: raw.menu,
+        pace: raw.pace.into_iter().collect(),
+        answer: None,
+    }
+}
