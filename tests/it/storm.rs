@@ -236,7 +236,11 @@ impl Storm {
 
     pub async fn read(&self, path: &str, staff: bool) -> Value {
         let request = Request { name: "read", method: reqwest::Method::GET, path: path.to_owned(), body: None, staff };
-        let (status, body) = self.send(&mut StdRng::seed_from_u64(0), &request).await;
+        let reading = async || {
+            let (status, body) = self.send(&mut StdRng::seed_from_u64(0), &request).await;
+            (status != 503).then_some((status, body))
+        };
+        let (status, body) = crate::harness::until("it can be read", reading).await;
         assert_eq!(status, 200, "{path}: {body}");
         body
     }

@@ -109,9 +109,15 @@ impl Evening {
         answer.json().await.expect("JSON")
     }
 
+    /// What a page is told that asks again while the line is being restored.
     async fn ticket(&self, id: &str) -> (u16, Value) {
-        let answer = self.http.get(self.url(&format!("/v1/tickets/{id}"))).send().await.expect("an answer");
-        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+        until("a definite answer", async || {
+            let answer = self.http.get(self.url(&format!("/v1/tickets/{id}"))).send().await.expect("an answer");
+            let status = answer.status().as_u16();
+            let body = answer.json().await.unwrap_or_default();
+            (status != 503).then_some((status, body))
+        })
+        .await
     }
 
     async fn queue(&self) -> Value {

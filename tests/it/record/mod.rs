@@ -4,6 +4,7 @@ mod fences;
 mod ledger;
 mod lost;
 mod stage;
+mod troubles;
 mod whole;
 
 /// How much larger than in `make test` a case is to be.
