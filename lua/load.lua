@@ -37,16 +37,6 @@ local function put_tickets()
   if joins > 0 then redis.call('HSET', K.meta, 'joins', joins) end
 end
 
--- With the ticket as it is now; what its wait was estimated from is gone.
-local function keep_answers()
-  for _, answer in ipairs(cmsgpack.unpack(answers)) do
-    local ticket = answer.ticket and redis.call('HGET', K.tickets, answer.ticket) or ''
-    local reply = { 'done', answer.epoch, answer.rev, answer.at, ticket, answer.ahead, '', answer.left or '' }
-    for _, item in ipairs(answer.dropped) do reply[#reply + 1] = item end
-    if answer.until_at > now then keep(answer.key, answer.body, answer.until_at, reply) end
-  end
-end
-
 local function put_records()
   local today = 0
   for _, line in ipairs(cmsgpack.unpack(lines)) do
@@ -75,7 +65,7 @@ end
 since = tonumber(since)
 restaurant_read, policy_read = cmsgpack.unpack(record), cmsgpack.unpack(packed_policy)
 put_tickets()
-keep_answers()
+keep_recorded(answers)
 if last ~= '1' then return done() end
 
 redis.call('HDEL', K.meta, 'loading')

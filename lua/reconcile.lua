@@ -2,12 +2,12 @@
 -- reconcile: puts back what a Redis that came back older has lost, from the record. What was touched since Redis is
 -- this one stays as it is: somebody has seen it so, and acted.
 -- KEYS: the fixed list (lib/keys)
--- ARGV: restaurant, lines, tickets, stock, since
+-- ARGV: restaurant, lines, tickets, stock, answers, since
 -- REPLY: done – – – tickets | stale
 -- EVENT: restaurant.reconciled
 -- COST: O(lines + 200 log n)
 --@use keys call state order deadline ticket recorded
-local record, lines, tickets, stock, since = arguments()
+local record, lines, tickets, stock, answers, since = arguments()
 
 local life = tonumber(redis.call('HGET', K.src, 'life') or 0)
 
@@ -124,5 +124,6 @@ return perform(function()
   if count > 0 or #changed.lines > 0 or changed.restaurant or next(changed.stock) then
     happened('restaurant.reconciled')
   end
+  keep_recorded(answers)
   return done(nil, count)
 end)

@@ -44,3 +44,14 @@ end
 local function set_until(kind, subject, record)
   if record and record['until'] then set_deadline(kind, subject, record['until']) end
 end
+
+-- Answers that may be asked for again, with the ticket as it is now; what its wait was estimated from is gone.
+local function keep_recorded(answers)
+  for _, answer in ipairs(cmsgpack.unpack(answers)) do
+    local ticket = answer.ticket and redis.call('HGET', K.tickets, answer.ticket) or ''
+    local reply = { 'done', answer.epoch, answer.rev, answer.at, ticket, answer.ahead, '', answer.left or '' }
+    for _, item in ipairs(answer.dropped) do reply[#reply + 1] = item end
+    local is_new = redis.call('HEXISTS', K.idem, answer.key) == 0
+    if is_new and answer.until_at > now then keep(answer.key, answer.body, answer.until_at, reply) end
+  end
+end

@@ -1,7 +1,7 @@
 //! Putting back what Redis lost when it came back older: the record knows more than it does.
 
 use super::{
-    Queue, QueueError,
+    KeptAnswer, Queue, QueueError,
     call::{Arguments, CallContext, Idempotency, Outcome},
 };
 use crate::domain::{Actor, LineRecord, Millis, Rejection, RestaurantRecord, Role};
@@ -24,6 +24,8 @@ pub struct Reconcile {
     pub tickets: Vec<Vec<u8>>,
     /// Items, and by how much staff changed what is left of them in what was lost.
     pub stock: Vec<(String, i64)>,
+    /// Answers that may be asked for again, about tickets that are back; at most [`Reconcile::TICKETS_MAX`].
+    pub answers: Vec<KeptAnswer>,
     /// Until then, by Redis's clock, everything is recorded.
     pub since: Millis,
 }
@@ -54,6 +56,7 @@ impl Queue {
             .packed("lines", &reconcile.lines)
             .packed_texts("tickets", &reconcile.tickets)
             .packed("stock", &reconcile.stock)
+            .packed("answers", &reconcile.answers)
             .text("since", reconcile.since.to_string());
         self.call("reconcile", reconcile.restaurant.id, &context, arguments).await
     }

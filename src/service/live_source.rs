@@ -123,8 +123,9 @@ impl Source for LiveSource {
                 // That it does not exist is final for its holder: not to be said because all the live state is gone,
                 // or before what another life of Redis has lost was put back.
                 let stamps = self.queue.stamps(&[ticket.restaurant()]).await.map_err(unavailable)?;
-                let is_settling = self.queue.is_settling(Partition::of(ticket.restaurant()));
-                if is_settling || stamps.first().is_none_or(Option::is_none) {
+                let restaurant = ticket.restaurant();
+                let Some(stamp) = stamps.first().copied().flatten() else { return Err(SourceError::Restoring) };
+                if stamp.rev < self.queue.rev_known(restaurant) && self.queue.is_settling(Partition::of(restaurant)) {
                     return Err(SourceError::Restoring);
                 }
             }

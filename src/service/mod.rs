@@ -10,7 +10,7 @@ pub mod line;
 pub mod live_source;
 pub mod passwords;
 pub mod phone;
-mod rebuild;
+pub mod rebuild;
 pub mod refresh;
 pub mod restaurants;
 pub mod revocations;

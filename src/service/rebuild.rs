@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    db::{record::read::Recorded, restaurants::Opening},
+    db::{
+        record::read::{Recorded, RecordedAnswer},
+        restaurants::Opening,
+    },
     domain::{LineId, LineRecord, RestaurantRecord, TicketId},
     queue::{KeptAnswer, Rebuild, log::Answer},
 };
@@ -70,7 +73,7 @@ pub fn rebuild_of(opening: Opening, recorded: Recorded) -> Result<Rebuild, Unrea
         menu: opening.menu.into_iter().map(|(item, _)| item).collect(),
         stock,
         pace,
-        answers: answers(&recorded)?,
+        answers: answers(&recorded.answers, &recorded.tickets)?,
         stamp: recorded.stamp,
         since: recorded.caught_up_ms.unwrap_or(0).max(recorded.at),
         tickets: recorded.tickets,
@@ -85,19 +88,23 @@ fn skip(busiest: i64, unrecorded_s: f64) -> u32 {
     SKIP_MIN.max(given.min(SKIP_MAX) as u32)
 }
 
-fn answers(recorded: &Recorded) -> Result<Vec<KeptAnswer>, Unreadable> {
-    if recorded.answers.is_empty() {
+/// Recorded answers as they are kept; those about other tickets than these are left out.
+///
+/// # Errors
+/// When something cannot be read.
+pub fn answers(rows: &[RecordedAnswer], tickets: &[Vec<u8>]) -> Result<Vec<KeptAnswer>, Unreadable> {
+    if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut tickets = HashMap::with_capacity(recorded.tickets.len());
-    for packed in &recorded.tickets {
+    let mut ids = HashMap::with_capacity(tickets.len());
+    for packed in tickets {
         let named: Named = unpack("a ticket", packed)?;
-        tickets.insert(named.r#ref, named.id);
+        ids.insert(named.r#ref, named.id);
     }
-    let mut answers = Vec::with_capacity(recorded.answers.len());
-    for row in &recorded.answers {
+    let mut answers = Vec::with_capacity(rows.len());
+    for row in rows {
         let answer: Answer = unpack("an answer", &row.packed)?;
-        let ticket = row.r#ref.as_ref().map(|r#ref| tickets.get(r#ref));
+        let ticket = row.r#ref.as_ref().map(|r#ref| ids.get(r#ref));
         // About a ticket that is forgotten: nobody can ask for it any more.
         if ticket == Some(None) {
             continue;

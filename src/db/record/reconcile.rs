@@ -1,10 +1,13 @@
 //! What Redis lost, when it came back older than the record.
 
-use super::super::{Db, DbError, to_i64};
-use crate::domain::RestaurantId;
+use super::{
+    super::{Db, DbError, to_i64},
+    read::RecordedAnswer,
+};
+use crate::domain::{RestaurantId, Stamp};
 
 /// What was recorded of a restaurant and is not in Redis any more.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Lost {
     /// Events that Redis does not know.
     pub events: i64,
@@ -18,6 +21,8 @@ pub struct Lost {
     pub restaurant: Option<Vec<u8>>,
     /// Likewise.
     pub lines: Vec<Vec<u8>>,
+    /// Answers of those events that had a key.
+    pub answers: Vec<RecordedAnswer>,
 }
 
 /// What the new life of Redis, `epoch`, does not have, given that it is at `rev` now.
@@ -75,6 +80,15 @@ pub async fn lost(db: &Db, id: RestaurantId, epoch: i64, rev: i64) -> Result<Los
         )
         .fetch_all(&db.pool)
         .await?;
+        let answers = sqlx::query!(
+            r#"SELECT epoch, rev, at, ref, answer AS "answer!" FROM events
+               WHERE aggregate = $1 AND epoch < $2 AND rev > $3 AND answer IS NOT NULL"#,
+            aggregate,
+            epoch,
+            came_back_at
+        )
+        .fetch_all(&db.pool)
+        .await?;
         let (restaurants, lines): (Vec<_>, Vec<_>) = parts.into_iter().partition(|row| row.part == "restaurant");
         Ok(Lost {
             events: events.count,
@@ -83,6 +97,15 @@ pub async fn lost(db: &Db, id: RestaurantId, epoch: i64, rev: i64) -> Result<Los
             stock: stock.into_iter().map(|row| (row.item, row.change)).collect(),
             restaurant: restaurants.into_iter().next().map(|row| row.packed),
             lines: lines.into_iter().map(|row| row.packed).collect(),
+            answers: answers
+                .into_iter()
+                .map(|row| RecordedAnswer {
+                    packed: row.answer,
+                    stamp: Stamp { epoch: row.epoch, rev: row.rev },
+                    at: row.at,
+                    r#ref: row.r#ref,
+                })
+                .collect(),
         })
     };
     db.bounded::<_, DbError>(reading).await

@@ -5,6 +5,7 @@ use crate::{
     db::record::reconcile::{self, Lost},
     domain::{LineRecord, RestaurantId, RestaurantRecord, Stamp},
     queue::{Reconcile, keys::Partition},
+    service::rebuild,
 };
 
 use super::{RecordError, Recorder, held::aggregate_of};
@@ -48,25 +49,35 @@ impl Recorder {
         let Some(restaurant) = lost.restaurant.as_deref().and_then(unpack::<RestaurantRecord>) else {
             return Ok(false);
         };
+        let answers = rebuild::answers(&lost.answers, &lost.tickets).unwrap_or_else(|error| {
+            tracing::error!(restaurant.id = %id, %error, "answers are not put back");
+            Vec::new()
+        });
+        let empty = Reconcile {
+            key: String::new(),
+            restaurant,
+            lines: Vec::new(),
+            tickets: Vec::new(),
+            stock: Vec::new(),
+            answers: Vec::new(),
+            since: lost.at,
+        };
+        // Restaurant, lines and stock, then the tickets, then the answers, which name tickets.
+        let mut batches = vec![Reconcile {
+            lines: lost.lines.iter().filter_map(|packed| unpack::<LineRecord>(packed)).collect(),
+            stock: lost.stock.clone(),
+            ..empty.clone()
+        }];
+        for tickets in lost.tickets.chunks(Reconcile::TICKETS_MAX) {
+            batches.push(Reconcile { tickets: tickets.to_vec(), ..empty.clone() });
+        }
+        for answers in answers.chunks(Reconcile::TICKETS_MAX) {
+            batches.push(Reconcile { answers: answers.to_vec(), ..empty.clone() });
+        }
         let mut put_back = 0;
-        // Restaurant, lines and stock at once, then the tickets: a batch is named by what is in it, so that one that
-        // comes again acts once.
-        let rest: [&[Vec<u8>]; 1] = [&[]];
-        for tickets in rest.into_iter().chain(lost.tickets.chunks(Reconcile::TICKETS_MAX)) {
-            let lines: &[Vec<u8>] = if tickets.is_empty() { &lost.lines } else { &[] };
-            let content = tickets.iter().fold(crc32fast::Hasher::new(), |mut hasher, packed| {
-                hasher.update(packed);
-                hasher
-            });
-            let reconcile = Reconcile {
-                key: format!("{epoch}:{:08x}", content.finalize()),
-                restaurant: restaurant.clone(),
-                lines: lines.iter().filter_map(|packed| unpack::<LineRecord>(packed)).collect(),
-                tickets: tickets.to_vec(),
-                stock: if tickets.is_empty() { lost.stock.clone() } else { Vec::new() },
-                since: lost.at,
-            };
-            match self.queue.reconcile(&reconcile, None).await? {
+        for batch in batches {
+            let batch = Reconcile { key: format!("{epoch}:{:08x}", content(&batch)), ..batch };
+            match self.queue.reconcile(&batch, None).await? {
                 Ok(outcome) => put_back += outcome.done.left.unwrap_or(0),
                 Err(refusal) => {
                     tracing::debug!(restaurant.id = %id, code = refusal.code(), "nothing can be put back yet");
@@ -83,6 +94,14 @@ impl Recorder {
         );
         Ok(true)
     }
+}
+
+/// A batch is named by what is in it, so that one that comes again acts once.
+fn content(batch: &Reconcile) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    batch.tickets.iter().for_each(|packed| hasher.update(packed));
+    batch.answers.iter().for_each(|answer| hasher.update(answer.key.as_bytes()));
+    hasher.finalize()
 }
 
 fn unpack<T: serde::de::DeserializeOwned>(packed: &[u8]) -> Option<T> {

@@ -13,7 +13,7 @@ use super::{
     crowd::{Crowd, joins_at},
     scale,
     screens::{Kind, Screen},
-    stage::Stage,
+    stage::{Stage, judge_of},
 };
 use crate::{
     harness::until,
@@ -72,8 +72,11 @@ async fn an_older_copy_is_another_epoch() {
     copy_folder(&kept, copy.path());
 
     work(&stage, 60).await;
-    let (status, late) = stage.judge.settle(&Operation::join("B", 2, None)).await;
-    assert_eq!(status, 201, "{late}");
+    let late_join = Operation::join("B", 2, None);
+    let answer = stage.judge.ask(&late_join, "the-key-of-the-last-one-to-join").await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    let late = answer.body;
+    let late_number = late["number"].clone();
     let late = Kind::Phone(late["id"].as_str().expect("an id").to_owned());
     let late = Screen::open(stage.judge.base(), late, stage.judge.token());
     until("the last one who joined sees so", async || late.seen().is_live().then_some(())).await;
@@ -118,7 +121,12 @@ async fn an_older_copy_is_another_epoch() {
     assert_eq!(standing(&now, at), standing(&newest, at), "everybody stands where they stood");
     assert_eq!(now["stock"], newest["stock"]);
 
-    // And life goes on; the judge has forgotten nothing.
+    let again = stage.judge.ask(&late_join, "the-key-of-the-last-one-to-join").await;
+    let ticket = again.body;
+    assert_eq!((again.status, &ticket["number"]), (201, &late_number), "a retry finds its ticket, and takes no other");
+
+    // And life goes on. A judge who begins now: an answer that was put back tells the ticket as it is by now.
+    stage.judge = judge_of(stage.judge.base()).await;
     let (status, _) = stage.judge.settle(&Operation::join("B", 2, None)).await;
     assert_eq!(status, 201);
     stage.right_since(Instant::now()).await;

@@ -49,7 +49,7 @@ async fn come_back(shop: &Shop, copy: &[(String, Option<Vec<u8>>)]) {
 fn from(record: &Record, now: i64, key: &str) -> Reconcile {
     let known = record.rebuild(now, 0);
     let (restaurant, lines, tickets) = (known.restaurant, known.lines, known.tickets);
-    Reconcile { key: key.to_owned(), restaurant, lines, tickets, stock: Vec::new(), since: now }
+    Reconcile { key: key.to_owned(), restaurant, lines, tickets, stock: Vec::new(), answers: Vec::new(), since: now }
 }
 
 async fn reconcile(shop: &Shop, what: &Reconcile) -> Result<Outcome, Rejection> {

@@ -165,7 +165,7 @@ fn number_of(ticket: &Value) -> (String, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_hundred_parties_keep_their_places() {
+async fn weakness_12_what_was_wiped_is_rebuilt_and_three_hundred_parties_keep_their_places() {
     let mut report = Report::of("record_emptied");
     let evening = Evening::begin().await;
     let joins = stream::iter(0..320).map(|index| {
