@@ -65,6 +65,9 @@ impl Partition {
         (0..PARTITIONS).map(Self)
     }
 
+    /// The one with the lowest index.
+    pub const FIRST: Self = Self(0);
+
     /// The partition of this index.
     #[must_use]
     pub fn at(index: u16) -> Option<Self> {

@@ -3,7 +3,7 @@
 //! Invariant: an entry that cannot be understood is handed on as it is, never passed over: what is done with it is not
 //! decided here.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 use redis::Value;
 use serde::{Deserialize, Serialize, de};
@@ -159,7 +159,7 @@ pub struct Entry {
     /// Its bytes: the event, or all fields of an entry that none of our scripts wrote.
     pub raw: Vec<u8>,
     /// The event, or why it cannot be read.
-    pub event: Result<Logged, String>,
+    pub event: Result<Arc<Logged>, String>,
 }
 
 /// What was read at one moment.
@@ -171,7 +171,8 @@ pub struct Read {
     pub entries: Vec<Vec<Entry>>,
 }
 
-/// The logs of all partitions.
+/// The logs of all partitions. Cheap to clone.
+#[derive(Clone)]
 pub struct Log {
     redis: Connection,
     keys: Keys,
@@ -244,17 +245,15 @@ fn entry(found: Value) -> Result<Entry, QueueError> {
         _ => None,
     };
     let position = position.ok_or_else(|| unexpected("an entry without an id"))?;
-    let fields: Vec<Vec<u8>> = match parts.next() {
+    let mut fields: Vec<Vec<u8>> = match parts.next() {
         Some(Value::Array(fields)) => fields.into_iter().map(bytes).collect(),
         _ => Vec::new(),
     };
-    let Ok([field, raw]) = <[Vec<u8>; 2]>::try_from(fields.clone()) else {
-        return Ok(Entry { position, raw: fields.join(&b'\n'), event: Err("not one field".to_owned()) });
-    };
-    if field != b"event" {
-        return Ok(Entry { position, raw: fields.join(&b'\n'), event: Err("not the field `event`".to_owned()) });
+    if fields.len() != 2 || fields[0] != b"event" {
+        return Ok(Entry { position, raw: fields.join(&b'\n'), event: Err("not the field `event` alone".to_owned()) });
     }
-    let event = rmp_serde::from_slice::<Logged>(&raw).map_err(|error| error.to_string());
+    let raw = fields.swap_remove(1);
+    let event = rmp_serde::from_slice(&raw).map(Arc::new).map_err(|error| error.to_string());
     Ok(Entry { position, raw, event })
 }
 

@@ -18,8 +18,8 @@ use super::{Db, DbError};
 /// two statements must not keep the next one out.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections of a recorder: one writes, one looks after leases.
-const CONNECTIONS_MAX: u32 = 2;
+/// Connections of a recorder: some write, one looks after leases.
+const CONNECTIONS_MAX: u32 = 4;
 
 impl Db {
     /// The same database with connections of the recorder's own: its batches and the requests' reads do not wait for

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     mem,
+    sync::Arc,
 };
 
 use serde::Deserialize;
@@ -32,10 +33,11 @@ pub(super) type PartKey = (i64, String);
 #[derive(Debug)]
 pub(super) struct Readable {
     partition: Partition,
-    logged: Logged,
+    logged: Arc<Logged>,
     /// `None`: an aggregate that is no restaurant.
     restaurant: Option<i64>,
-    tickets: Vec<(Facts, Packed)>,
+    /// Of the event's tickets, in their order.
+    tickets: Vec<Facts>,
     parts: Vec<(String, Packed)>,
     day: Option<Day>,
 }
@@ -141,20 +143,19 @@ impl Readable {
     /// # Errors
     /// Why it cannot be read.
     pub(super) fn of(partition: Partition, entry: &Entry) -> Result<Self, String> {
-        Self::of_logged(partition, entry.event.as_ref().map_err(Clone::clone)?.clone())
+        Self::of_logged(partition, Arc::clone(entry.event.as_ref().map_err(Clone::clone)?))
     }
 
     /// Unpacks what an event carries.
     ///
     /// # Errors
     /// Why it cannot be read.
-    pub(super) fn of_logged(partition: Partition, logged: Logged) -> Result<Self, String> {
+    pub(super) fn of_logged(partition: Partition, logged: Arc<Logged>) -> Result<Self, String> {
         let restaurant = match logged.aggregate.strip_prefix("restaurant:") {
             Some(id) => Some(id.parse::<u64>().map_err(|error| error.to_string())?.cast_signed()),
             None => None,
         };
-        let tickets = logged.tickets.iter().map(|packed| Ok((unpack(packed)?, packed.clone())));
-        let tickets = tickets.collect::<Result<_, String>>()?;
+        let tickets = logged.tickets.iter().map(unpack).collect::<Result<_, _>>()?;
         let day = logged.restaurant.as_ref().map(unpack::<Day>).transpose()?;
         let mut parts = Vec::new();
         for (name, packed) in [("restaurant", &logged.restaurant), ("policy", &logged.policy), ("menu", &logged.menu)] {
@@ -172,7 +173,7 @@ impl Readable {
     /// The tickets it changes.
     pub(super) fn ticket_keys(&self) -> impl Iterator<Item = TicketKey> {
         let restaurant = self.restaurant.unwrap_or_default();
-        self.tickets.iter().map(move |(facts, _)| (restaurant, facts.r#ref.clone()))
+        self.tickets.iter().map(move |facts| (restaurant, facts.r#ref.clone()))
     }
 
     /// The counted menu items it changes.
@@ -215,28 +216,30 @@ pub(super) struct Known {
 
 /// What one transaction will write, being put together.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct Batch<'e> {
     known: Known,
     rows: Rows,
-    tickets: HashMap<TicketKey, TicketRow>,
-    parts: HashMap<PartKey, Vec<u8>>,
+    /// The last event of each ticket, which of its tickets that is, and when it ended.
+    tickets: HashMap<TicketKey, (&'e Readable, usize, Option<Millis>)>,
+    parts: HashMap<PartKey, &'e Packed>,
+    stock: HashMap<PartKey, i64>,
     days: BTreeMap<(i64, String), Millis>,
     totals: HashMap<(i64, String, String), Totals>,
     touched: HashSet<String>,
 }
 
-impl Batch {
+impl<'e> Batch<'e> {
     /// A batch on top of what is recorded.
     pub(super) fn new(known: Known) -> Self {
         Self { known, ..Self::default() }
     }
 
     /// Adds an event that is the next of its aggregate.
-    pub(super) fn push(&mut self, event: &Readable) {
+    pub(super) fn push(&mut self, event: &'e Readable) {
         let logged = &event.logged;
         let by = by(&logged.by);
         let subject = logged.ticket.as_ref().map(crate::domain::TicketId::as_str);
-        let subject = event.tickets.iter().find(|(facts, _)| Some(facts.id.as_str()) == subject);
+        let subject = event.tickets.iter().find(|facts| Some(facts.id.as_str()) == subject);
         self.rows.events.push(EventRow {
             partition: event.partition.index(),
             aggregate: logged.aggregate.clone(),
@@ -245,7 +248,7 @@ impl Batch {
             at: logged.at,
             name: clean(&logged.name),
             by: by.clone(),
-            r#ref: subject.map(|(facts, _)| facts.r#ref.clone()),
+            r#ref: subject.map(|facts| facts.r#ref.clone()),
             line: logged.line.map(|line| line.to_string()),
             item: logged.item.as_deref().map(clean),
             reason: logged.reason.as_deref().map(clean),
@@ -253,31 +256,24 @@ impl Batch {
         });
         self.touched.insert(logged.aggregate.clone());
         let Some(restaurant) = event.restaurant else { return };
-        for (facts, packed) in &event.tickets {
-            let is_subject = subject.is_some_and(|(subject, _)| subject.id == facts.id);
-            self.push_ticket(restaurant, logged, &by, facts, packed, is_subject);
+        for (index, facts) in event.tickets.iter().enumerate() {
+            let is_subject = subject.is_some_and(|subject| subject.id == facts.id);
+            self.push_ticket(restaurant, event, index, &by, is_subject);
         }
         for (item, left) in &logged.stock {
-            let r#ref = subject.map(|(facts, _)| facts.r#ref.clone());
+            let r#ref = subject.map(|facts| facts.r#ref.clone());
             self.push_movement(restaurant, logged, &by, item, *left, r#ref);
         }
         for (part, packed) in &event.parts {
-            self.parts.insert((restaurant, clean(part)), packed.0.clone());
+            self.parts.insert((restaurant, clean(part)), packed);
         }
         if let Some(day) = &event.day {
             self.days.insert((restaurant, day.day.clone()), day.day_ends_at);
         }
     }
 
-    fn push_ticket(
-        &mut self,
-        restaurant: i64,
-        logged: &Logged,
-        by: &By,
-        facts: &Facts,
-        packed: &Packed,
-        is_subject: bool,
-    ) {
+    fn push_ticket(&mut self, restaurant: i64, event: &'e Readable, index: usize, by: &By, is_subject: bool) {
+        let (logged, facts) = (&event.logged, &event.tickets[index]);
         let key = (restaurant, facts.r#ref.clone());
         let before = self.known.tickets.get(&key);
         let ended_at = facts.is_final().then(|| before.and_then(|before| before.ended_at).unwrap_or(logged.at));
@@ -299,7 +295,7 @@ impl Batch {
             by: by.clone(),
             reason: logged.reason.as_deref().map(clean),
         });
-        self.tickets.insert(key.clone(), ticket_row(restaurant, logged, facts, packed, ended_at));
+        self.tickets.insert(key.clone(), (event, index, ended_at));
         self.known.tickets.insert(key, after);
     }
 
@@ -327,7 +323,7 @@ impl Batch {
             r#ref,
             by: by.clone(),
         });
-        self.parts.insert(key.clone(), pack_left(left));
+        self.stock.insert(key.clone(), left);
         self.known.stock.insert(key, left);
     }
 
@@ -352,8 +348,13 @@ impl Batch {
     pub(super) fn finish(mut self, stands: impl Fn(&str) -> Option<AggregateRow>) -> Rows {
         let mut rows = mem::take(&mut self.rows);
         rows.aggregates = self.touched.iter().filter_map(|aggregate| stands(aggregate)).collect();
-        rows.tickets = self.tickets.into_values().collect();
-        rows.parts = self.parts.into_iter().map(|((restaurant, part), packed)| (restaurant, part, packed)).collect();
+        let latest = self.tickets.into_iter();
+        rows.tickets = latest
+            .map(|((restaurant, _), (event, index, ended_at))| ticket_row(restaurant, event, index, ended_at))
+            .collect();
+        let parts = self.parts.into_iter().map(|((restaurant, part), packed)| (restaurant, part, packed.0.clone()));
+        let stock = self.stock.into_iter().map(|((restaurant, part), left)| (restaurant, part, pack_left(left)));
+        rows.parts = parts.chain(stock).collect();
         rows.days = self.days.into_iter().map(|((restaurant, day), ends_at)| (restaurant, day, ends_at)).collect();
         rows.totals = self.totals.into_iter().filter(|(_, totals)| *totals != Totals::default()).collect();
         // In one order always, so that two who write the same rows take turns instead of waiting for each other.
@@ -447,7 +448,8 @@ fn count(totals: &mut HashMap<(i64, String, String), Totals>, restaurant: i64, t
     }
 }
 
-fn ticket_row(restaurant: i64, logged: &Logged, facts: &Facts, packed: &Packed, ended_at: Option<Millis>) -> TicketRow {
+fn ticket_row(restaurant: i64, event: &Readable, index: usize, ended_at: Option<Millis>) -> TicketRow {
+    let (logged, facts, packed) = (&event.logged, &event.tickets[index], &event.logged.tickets[index]);
     let text = |text: &Option<String>| text.as_deref().map(clean);
     let items = serde_json::to_string(&facts.items).ok().map(|items| items.replace("\\u0000", "\\ufffd"));
     TicketRow {
@@ -483,5 +485,130 @@ fn ticket_row(restaurant: i64, logged: &Logged, facts: &Facts, packed: &Packed, 
         rev: logged.rev,
         at: logged.at,
         packed: packed.0.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const RESTAURANT: &str = "restaurant:7";
+
+    fn stamp(epoch: i64, rev: i64) -> Stamp {
+        Stamp { epoch, rev }
+    }
+
+    #[test]
+    fn an_event_is_old_or_the_next_or_shows_a_gap() {
+        let known = Some(stamp(100, 57));
+        for (seen, expected) in [
+            (stamp(100, 57), Standing::Old),
+            (stamp(100, 1), Standing::Old),
+            (stamp(99, 90), Standing::Old),
+            (stamp(100, 58), Standing::Next),
+            (stamp(200, 58), Standing::Next),
+            // Redis came back older.
+            (stamp(200, 51), Standing::Next),
+        ] {
+            assert_eq!(standing(known, RESTAURANT, seen), expected, "{seen:?}");
+        }
+        let gap = |epoch, rev_from, rev_to| {
+            Standing::Gap(GapRow { aggregate: RESTAURANT.to_owned(), epoch, rev_from, rev_to })
+        };
+        assert_eq!(standing(known, RESTAURANT, stamp(100, 60)), gap(100, 58, 59));
+        assert_eq!(standing(known, RESTAURANT, stamp(200, 59)), gap(200, 58, 58));
+        assert_eq!(standing(None, RESTAURANT, stamp(100, 1)), Standing::Next);
+        assert_eq!(standing(None, RESTAURANT, stamp(100, 3)), gap(100, 1, 2));
+    }
+
+    fn ticket(state: &str, more: Value) -> Packed {
+        let mut ticket = json!({
+            "id": "00000000007abcdefghijklmnopqrstuv", "ref": "r1", "day": "2026-11-22", "number": "A001", "line": "A",
+            "state": state, "adults": 2, "children": 1, "channel": "remote", "checked_in": false, "joined_at": 1_000,
+        });
+        for (name, value) in more.as_object().expect("an object") {
+            ticket[name] = value.clone();
+        }
+        Packed(rmp_serde::to_vec_named(&ticket).expect("packs"))
+    }
+
+    fn event(rev: i64, name: &str, ticket: Packed) -> Readable {
+        let logged = Logged {
+            aggregate: RESTAURANT.to_owned(),
+            epoch: 100,
+            rev,
+            at: 1_000 * rev,
+            name: name.to_owned(),
+            by: Actor::of(crate::domain::Role::Staff),
+            ticket: "00000000007abcdefghijklmnopqrstuv".parse().ok(),
+            line: None,
+            item: None,
+            reason: Some("no\0table".to_owned()),
+            tickets: vec![ticket],
+            lines: Vec::new(),
+            stock: BTreeMap::from([("cake".to_owned(), 10 - rev)]),
+            restaurant: None,
+            policy: None,
+            menu: None,
+            pace: BTreeMap::new(),
+            answer: None,
+        };
+        Readable::of_logged(Partition::FIRST, Arc::new(logged)).expect("readable")
+    }
+
+    /// Within a batch a ticket is written once, as it is last, and counted once; its way there is written whole.
+    #[test]
+    fn a_batch_is_written_as_its_events_one_by_one() {
+        let events = [
+            event(1, "ticket.joined", ticket("waiting", json!({}))),
+            event(2, "ticket.seated", ticket("seated", json!({ "seated_at": 5_000 }))),
+            event(3, "ticket.completed", ticket("completed", json!({ "seated_at": 5_000, "ended": { "by": "staff" } }))),
+        ];
+        let mut batch = Batch::default();
+        events.iter().for_each(|event| batch.push(event));
+        let rows = batch.finish(|_| None);
+        let states: Vec<&str> = rows.transitions.iter().map(|row| row.state.as_str()).collect();
+        assert_eq!(states, ["waiting", "seated", "completed"]);
+        assert_eq!(rows.events[0].reason.as_deref(), Some("no\u{fffd}table"), "PostgreSQL's text has no NUL");
+        assert_eq!((rows.tickets.len(), rows.tickets[0].state.as_str(), rows.tickets[0].rev), (1, "completed", 3));
+        assert_eq!(rows.tickets[0].ended_at, Some(3_000));
+        let changes: Vec<_> = rows.movements.iter().map(|row| (row.left_after, row.change)).collect();
+        assert_eq!(changes, [(Some(9), None), (Some(8), Some(-1)), (Some(7), Some(-1))]);
+        let totals = Totals {
+            parties: 1,
+            guests: 3,
+            remote: 1,
+            completed: 1,
+            seated_guests: 3,
+            waited_ms: 4_000,
+            ..Totals::default()
+        };
+        assert_eq!(rows.totals, [((7, "2026-11-22".to_owned(), "A".to_owned()), totals)]);
+    }
+
+    /// What was counted before is taken out again: of an undone act nothing remains.
+    #[test]
+    fn totals_follow_the_former_row() {
+        let before = KnownTicket {
+            day: "2026-11-22".to_owned(),
+            line: "B".to_owned(),
+            state: "cancelled".to_owned(),
+            guests: 2,
+            remote: true,
+            joined_at: 1_000,
+            seated_at: None,
+            ended_at: Some(2_000),
+        };
+        let known = Known { tickets: HashMap::from([((7, "r1".to_owned()), before)]), ..Known::default() };
+        let mut batch = Batch::new(known);
+        let undone = event(4, "ticket.undone", ticket("waiting", json!({})));
+        batch.push(&undone);
+        let rows = batch.finish(|_| None);
+        let of = |line: &str| rows.totals.iter().find(|((_, _, of), _)| of == line).expect("a row").1;
+        assert_eq!(of("A"), Totals { parties: 1, guests: 3, remote: 1, waiting: 1, ..Totals::default() });
+        assert_eq!(of("B"), Totals { parties: -1, guests: -2, remote: -1, cancelled: -1, ..Totals::default() });
+        assert_eq!(rows.tickets[0].ended_at, None, "it has not ended any more");
     }
 }

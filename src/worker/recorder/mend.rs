@@ -3,7 +3,7 @@
 //! The last revision of the gap becomes an event of its own, `record.reconciled`, which carries everything that is not
 //! recorded as it is. Events that follow it are recorded on top.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Known, Move, RecordError, Recorder, batch::Batch, batch::Readable, held::aggregate_of, known};
 use crate::{
@@ -52,8 +52,8 @@ impl Recorder {
         let recorded: BTreeSet<Vec<u8>> = writing.packed_tickets(id).await?.into_iter().collect();
         let tickets: Vec<Packed> = raw.tickets.iter().filter(|packed| !recorded.contains(&packed.0)).cloned().collect();
         let found = tickets.len();
-        let events =
-            [Readable::of_logged(partition, reconciled(&aggregate, gap, now, raw, tickets)).map_err(|error| {
+        let events = [Readable::of_logged(partition, Arc::new(reconciled(&aggregate, gap, now, raw, tickets)))
+            .map_err(|error| {
                 // What a script wrote a moment ago can be read.
                 tracing::error!(restaurant.id = %id, error, "live state cannot be read");
                 crate::db::DbError::unreadable_text("live state", error)

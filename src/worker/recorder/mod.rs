@@ -10,13 +10,16 @@
 //! Invariant: a log is trimmed only to what was committed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use rand::RngExt as _;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 mod batch;
@@ -69,6 +72,9 @@ const SHALLOW_LEN: usize = 200;
 /// Entries read at once of a partition that is behind.
 const DEEP_LEN: usize = 4_000;
 
+/// Partitions that are behind and are recorded at the same time: while PostgreSQL writes one batch, the next is read.
+const DEEP_AT_ONCE: usize = 3;
+
 /// Between two times that a partition's log is trimmed.
 const TRIM_PERIOD: Duration = Duration::from_secs(1);
 
@@ -94,6 +100,8 @@ pub struct Recorder {
     holder: String,
     restaurants: Restaurants,
     held: BTreeMap<Partition, Held>,
+    /// The last partition that was behind and had its turn.
+    served: Partition,
     kept_at: Option<Instant>,
     /// PostgreSQL or Redis failed in the last round.
     failing: bool,
@@ -119,7 +127,18 @@ impl Recorder {
     pub fn new(queue: Queue, log: Log, db: &Db, restaurants: Restaurants, metrics: Arc<Metrics>) -> Self {
         let holder = format!("{:016x}", rand::rng().random::<u64>());
         let db = db.for_recording();
-        Self { queue, log, db, metrics, holder, restaurants, held: BTreeMap::new(), kept_at: None, failing: false }
+        Self {
+            queue,
+            log,
+            db,
+            metrics,
+            holder,
+            restaurants,
+            held: BTreeMap::new(),
+            served: Partition::FIRST,
+            kept_at: None,
+            failing: false,
+        }
     }
 
     async fn record(&mut self) {
@@ -171,8 +190,8 @@ impl Recorder {
         if !parts.is_empty() {
             self.record_parts(parts).await?;
         }
-        for partition in deep {
-            self.record_deep(partition).await?;
+        if !deep.is_empty() {
+            self.record_deep(deep).await?;
         }
         if is_time {
             self.mend(now).await?;
@@ -181,21 +200,66 @@ impl Recorder {
         Ok(pause)
     }
 
-    /// Records a partition that is behind until it is no longer, or for a while.
-    async fn record_deep(&mut self, partition: Partition) -> Result<(), RecordError> {
+    /// Records partitions that are behind, for a while: some at a time, a batch each in turn.
+    async fn record_deep(&mut self, deep: BTreeSet<Partition>) -> Result<(), RecordError> {
         let until = Instant::now() + KEEP_PERIOD;
-        while let Some(position) = self.held.get(&partition).map(|held| held.position) {
-            let mut read = self.log.read(&[(partition, position)], DEEP_LEN).await?;
-            let entries = read.entries.pop().unwrap_or_default();
-            let is_all = entries.len() < DEEP_LEN;
-            let parts = vec![(partition, entries)];
-            self.note_lag(read.now, &parts);
-            self.record_parts(parts).await?;
-            if is_all || Instant::now() > until {
-                break;
+        // Who was not served the last time comes first.
+        let (served, waiting): (Vec<_>, Vec<_>) = deep.into_iter().partition(|partition| *partition <= self.served);
+        let mut turns: VecDeque<Partition> = waiting.into_iter().chain(served).collect();
+        let (mut running, mut failed) = (JoinSet::new(), None);
+        loop {
+            while running.len() < DEEP_AT_ONCE && failed.is_none() && Instant::now() < until {
+                let Some(partition) = turns.pop_front() else { break };
+                let Some(mut alone) = self.part_with(partition) else { continue };
+                self.served = partition;
+                running.spawn(async move {
+                    let more = alone.record_batch(partition).await;
+                    (alone, partition, more)
+                });
+            }
+            match running.join_next().await {
+                None => return failed.map_or(Ok(()), Err),
+                Some(Ok((alone, partition, more))) => {
+                    self.held.extend(alone.held);
+                    match more {
+                        Ok(true) => turns.push_back(partition),
+                        Ok(false) => {}
+                        Err(error) => failed = Some(error),
+                    }
+                }
+                // Its lease is still ours: the next look at the leases begins it anew.
+                Some(Err(error)) => tracing::error!(%error, "a part of the recorder failed"),
             }
         }
-        Ok(())
+    }
+
+    /// A recorder of one partition, which this one has no more until it gets it back.
+    fn part_with(&mut self, partition: Partition) -> Option<Self> {
+        let held = BTreeMap::from([(partition, self.held.remove(&partition)?)]);
+        Some(Self {
+            queue: self.queue.clone(),
+            log: self.log.clone(),
+            db: self.db.clone(),
+            metrics: Arc::clone(&self.metrics),
+            holder: self.holder.clone(),
+            restaurants: self.restaurants.clone(),
+            held,
+            served: partition,
+            kept_at: None,
+            failing: false,
+        })
+    }
+
+    /// Records the next batch of a partition; whether there is more.
+    async fn record_batch(&mut self, partition: Partition) -> Result<bool, RecordError> {
+        let Some(position) = self.held.get(&partition).map(|held| held.position) else { return Ok(false) };
+        let mut read = self.log.read(&[(partition, position)], DEEP_LEN).await?;
+        let entries = read.entries.pop().unwrap_or_default();
+        let more = entries.len() == DEEP_LEN;
+        let parts = vec![(partition, entries)];
+        self.note_lag(read.now, &parts);
+        self.record_parts(parts).await?;
+        Ok(more)
     }
 
     /// Every second: says that it is there, and takes or gives up partitions; whether it was time.
