@@ -85,6 +85,12 @@ impl Storm {
         (status, body)
     }
 
+    /// Operations that were answered.
+    pub fn done(&self) -> usize {
+        let counts = self.counts.lock().expect("no task has panicked");
+        counts.values().flat_map(BTreeMap::values).sum::<u64>() as usize
+    }
+
     fn some_ticket(&self, random: &mut StdRng) -> Option<(String, String, String)> {
         let tickets = self.tickets.lock().expect("no task has panicked");
         // Mostly one of the last: the others have ended.

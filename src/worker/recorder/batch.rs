@@ -564,7 +564,11 @@ mod tests {
         let events = [
             event(1, "ticket.joined", ticket("waiting", json!({}))),
             event(2, "ticket.seated", ticket("seated", json!({ "seated_at": 5_000 }))),
-            event(3, "ticket.completed", ticket("completed", json!({ "seated_at": 5_000, "ended": { "by": "staff" } }))),
+            event(
+                3,
+                "ticket.completed",
+                ticket("completed", json!({ "seated_at": 5_000, "ended": { "by": "staff" } })),
+            ),
         ];
         let mut batch = Batch::default();
         events.iter().for_each(|event| batch.push(event));
