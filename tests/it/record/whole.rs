@@ -1,6 +1,7 @@
 //! Recorders are killed, PostgreSQL is killed, and the record is whole.
 
 use std::{
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -49,18 +50,22 @@ pub async fn recorded(database: &mut PgConnection) -> (i64, i64) {
     query.fetch_optional(database).await.expect("SQL").unwrap_or_default()
 }
 
+/// Ref, number, line, state, adults, children, calls, joined at, called at.
+type Row = (String, String, String, String, i16, i16, i16, i64, Option<i64>);
+
 /// What people see is what is recorded.
 pub async fn equals_the_live_state(storm: &Storm, database: &mut PgConnection) {
     let queue = storm.read(&format!("{RESTAURANT}/queue"), true).await;
-    let live: Vec<&Value> = queue["tickets"].as_array().expect("tickets").iter().collect();
-    let rows: Vec<(String, String, String, String, i16, i16, i16, i64, Option<i64>)> =
+    let tickets = queue["tickets"].as_array().expect("tickets").iter();
+    let live: HashMap<&str, &Value> = tickets.map(|ticket| (ticket["ref"].as_str().expect("a ref"), ticket)).collect();
+    let rows: Vec<Row> =
         sqlx::query_as("SELECT ref, number, line, state, adults, children, calls, joined_at, called_at FROM tickets")
             .fetch_all(&mut *database)
             .await
             .expect("SQL");
     let mut open = 0;
     for (r#ref, number, line, state, adults, children, calls, joined_at, called_at) in &rows {
-        let shown = live.iter().find(|ticket| ticket["ref"] == **r#ref);
+        let shown = live.get(r#ref.as_str());
         let is_open = ["waiting", "called", "seated", "no_show"].contains(&state.as_str());
         open += usize::from(is_open);
         let Some(shown) = shown else {
@@ -72,8 +77,8 @@ pub async fn equals_the_live_state(storm: &Storm, database: &mut PgConnection) {
         let seen: Value = fields.iter().map(|field| shown[*field].clone()).collect();
         assert_eq!(seen, expected, "{number} is recorded as it is seen");
     }
-    let recorded = |ticket: &Value| rows.iter().any(|row| ticket["ref"] == *row.0);
-    assert!(live.iter().all(|ticket| recorded(ticket)), "everybody who is seen is recorded");
+    let recorded: HashSet<&str> = rows.iter().map(|row| row.0.as_str()).collect();
+    assert!(live.keys().all(|seen| recorded.contains(seen)), "everybody who is seen is recorded");
     println!("{} tickets that are seen, and all {open} that are open, are recorded as they are", live.len());
 }
 
