@@ -73,36 +73,40 @@ pub async fn keep(
         sqlx::query!("DELETE FROM recorder_workers WHERE until < clock_timestamp() - interval '1 minute'")
             .execute(&mut *transaction)
             .await?;
-        // More than its share goes back to those who have less; what nobody has, or somebody who is gone, is taken.
-        sqlx::query!(
-            "WITH share AS (
-                 SELECT ceil(96.0 / count(*))::bigint AS most FROM recorder_workers WHERE until > clock_timestamp()
-             ), surplus AS (
-                 SELECT partition FROM recorder WHERE holder = $1
-                 ORDER BY partition OFFSET (SELECT most FROM share) FOR UPDATE SKIP LOCKED
-             )
-             UPDATE recorder SET holder = NULL WHERE partition IN (SELECT partition FROM surplus)",
+        // More than its share goes back to those who have less; what nobody has, or somebody who is gone, is taken. Rows
+        // are locked only then: a lock is a write, and this is once a second.
+        let shares = sqlx::query!(
+            r#"SELECT (SELECT ceil(96.0 / count(*))::bigint FROM recorder_workers WHERE until > clock_timestamp())
+                   AS "most!", count(*) AS "mine!"
+               FROM recorder WHERE holder = $1"#,
             holder
         )
-        .execute(&mut *transaction)
+        .fetch_one(&mut *transaction)
         .await?;
-        sqlx::query!(
-            "WITH share AS (
-                 SELECT ceil(96.0 / count(*))::bigint AS most FROM recorder_workers WHERE until > clock_timestamp()
-             ), free AS (
-                 SELECT partition FROM recorder
-                 WHERE holder IS NULL OR holder <> $1 AND NOT EXISTS (
-                     SELECT 1 FROM recorder_workers
-                     WHERE recorder_workers.holder = recorder.holder AND until > clock_timestamp())
-                 ORDER BY partition
-                 LIMIT greatest((SELECT most FROM share) - (SELECT count(*) FROM recorder WHERE holder = $1), 0)
-                 FOR UPDATE SKIP LOCKED
-             )
-             UPDATE recorder SET holder = $1, fence = fence + 1 WHERE partition IN (SELECT partition FROM free)",
-            holder
-        )
-        .execute(&mut *transaction)
-        .await?;
+        if shares.mine > shares.most {
+            sqlx::query!(
+                "UPDATE recorder SET holder = NULL WHERE partition IN (
+                     SELECT partition FROM recorder WHERE holder = $1 ORDER BY partition OFFSET $2)",
+                holder,
+                shares.most
+            )
+            .execute(&mut *transaction)
+            .await?;
+        }
+        if shares.mine < shares.most {
+            sqlx::query!(
+                "UPDATE recorder SET holder = $1, fence = fence + 1 WHERE partition IN (
+                     SELECT partition FROM recorder
+                     WHERE holder IS NULL OR holder <> $1 AND NOT EXISTS (
+                         SELECT 1 FROM recorder_workers
+                         WHERE recorder_workers.holder = recorder.holder AND until > clock_timestamp())
+                     ORDER BY partition LIMIT $2 FOR UPDATE SKIP LOCKED)",
+                holder,
+                shares.most - shares.mine
+            )
+            .execute(&mut *transaction)
+            .await?;
+        }
         let rows = sqlx::query!("SELECT partition, fence, position, epoch FROM recorder WHERE holder = $1", holder)
             .fetch_all(&mut *transaction)
             .await?;
