@@ -73,8 +73,8 @@ pub async fn keep(
         sqlx::query!("DELETE FROM recorder_workers WHERE until < clock_timestamp() - interval '1 minute'")
             .execute(&mut *transaction)
             .await?;
-        // More than its share goes back to those who have less; what nobody has, or somebody who is gone, is taken. Rows
-        // are locked only then: a lock is a write, and this is once a second.
+        // More than its share goes back to those who have less; what nobody has, or somebody who is gone, is taken.
+        // Rows are locked only then: a lock is a write, and this is once a second.
         let shares = sqlx::query!(
             r#"SELECT (SELECT ceil(96.0 / count(*))::bigint FROM recorder_workers WHERE until > clock_timestamp())
                    AS "most!", count(*) AS "mine!"
