@@ -175,6 +175,24 @@ export interface components {
         Cancel: {
             reason?: string | null;
         };
+        /** @description Cancelled parties, by who did it. */
+        CancelledBy: {
+            /**
+             * Format: int64
+             * @description They still waited when the day was over.
+             */
+            day_end: number;
+            /**
+             * Format: int64
+             * @description By the guests themselves.
+             */
+            guest: number;
+            /**
+             * Format: int64
+             * @description By staff.
+             */
+            staff: number;
+        };
         /**
          * @description Where a party was when it joined.
          * @enum {string}
@@ -184,6 +202,109 @@ export interface components {
         CheckIn: {
             /** @description The code at the door, where the restaurant asks for it. */
             door?: string | null;
+        };
+        /** @description Parties by the state each is in now. */
+        Counts: {
+            /**
+             * Format: int64
+             * @description Asked to come in.
+             */
+            called: number;
+            /**
+             * Format: int64
+             * @description Gave up, or were taken out of the line.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Left after being seated.
+             */
+            completed: number;
+            /**
+             * Format: int64
+             * @description People.
+             */
+            guests: number;
+            /**
+             * Format: int64
+             * @description Did not come when called.
+             */
+            no_show: number;
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            parties: number;
+            /**
+             * Format: int64
+             * @description Parties that joined from elsewhere.
+             */
+            remote: number;
+            /**
+             * Format: int64
+             * @description At their tables.
+             */
+            seated: number;
+            /**
+             * Format: int64
+             * @description People who sat down.
+             */
+            seated_guests: number;
+            /**
+             * Format: int64
+             * @description Still in the line.
+             */
+            waiting: number;
+        };
+        /** @description A business day in a list. */
+        DayListed: {
+            /**
+             * Format: date
+             * @description Its date.
+             * @example 2026-11-22
+             */
+            day: string;
+            /**
+             * Format: int64
+             * @description When the next one begins.
+             */
+            ends_at: number;
+            /** @description Parties and waits. */
+            totals: components["schemas"]["DayListedTotals"];
+        };
+        /** @description A day's totals in a list. */
+        DayListedTotals: components["schemas"]["Counts"] & {
+            /**
+             * Format: int64
+             * @description Mean time from joining to sitting down, in seconds; null when nobody sat down.
+             */
+            wait_mean_s?: number | null;
+        };
+        /** @description Some business days, newest first. */
+        DayPage: {
+            items: components["schemas"]["DayListed"][];
+            /** @description `after` of the next page; null at the end. */
+            next?: string | null;
+        };
+        /** @description A business day. */
+        DaySummary: {
+            /**
+             * Format: date
+             * @description Its date.
+             * @example 2026-11-22
+             */
+            day: string;
+            /**
+             * Format: int64
+             * @description When the next one begins.
+             */
+            ends_at: number;
+            /** @description By line, in the order of letters: each party in the line it is in now. */
+            lines: components["schemas"]["LineTotals"][];
+            /** @description Menu items that are counted or were ordered, by id. */
+            stock: components["schemas"]["StockOfDay"][];
+            /** @description Parties and waits. */
+            totals: components["schemas"]["Totals"];
         };
         /** @description How far back. */
         Delay: {
@@ -433,6 +554,14 @@ export interface components {
              * @description Waiting tickets.
              */
             waiting: number;
+        };
+        /** @description Totals of one line. */
+        LineTotals: components["schemas"]["Totals"] & {
+            /**
+             * @description Its letter.
+             * @example A
+             */
+            line: string;
         };
         /** @description A line on board and console. */
         LineView: {
@@ -881,6 +1010,161 @@ export interface components {
             /** @description `queue`. */
             type: components["schemas"]["FrameType"];
         };
+        /** @description Who did it. */
+        RecordedActor: {
+            /** @description The account. */
+            account?: string | null;
+            /** @description Its name now; null when it is gone. */
+            account_name?: string | null;
+            /** @description The paired device. */
+            device?: string | null;
+            /** @description In which capacity. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description How a ticket ended. */
+        RecordedEnd: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at?: number | null;
+            by?: components["schemas"]["Role"] | null;
+            /** @description A reason code, `day_end`, or text by staff. */
+            reason?: string | null;
+        };
+        /** @description A ticket as the record has it. Without `Debug`, because it names people. */
+        RecordedTicket: {
+            /**
+             * Format: int32
+             * @description At least 1.
+             */
+            adults: number;
+            /**
+             * Format: int32
+             * @description Waiting tickets before it when it joined.
+             */
+            ahead_at_join: number;
+            /**
+             * Format: int64
+             * @description The last call.
+             */
+            called_at?: number | null;
+            /**
+             * Format: int32
+             * @description Calls since it was last put into the line.
+             */
+            calls: number;
+            /** @description Where it joined. */
+            channel: components["schemas"]["Channel"];
+            /** @description At the restaurant. */
+            checked_in: boolean;
+            /**
+             * Format: int32
+             * @description Children with a seat.
+             */
+            children: number;
+            /**
+             * Format: date
+             * @description The business day on which it joined.
+             * @example 2026-11-22
+             */
+            day: string;
+            /**
+             * Format: int32
+             * @description Delays used.
+             */
+            delays: number;
+            ended?: components["schemas"]["RecordedEnd"] | null;
+            /** @description Whether contact data has been erased. */
+            erased: boolean;
+            eta_at_join?: components["schemas"]["Eta"] | null;
+            /** @description What was ordered. */
+            items: components["schemas"]["OrderedItem"][];
+            /**
+             * Format: int64
+             * @description When it joined.
+             */
+            joined_at: number;
+            /** @description Null when there was none, and when erased. */
+            lang?: string | null;
+            /**
+             * @description The line's letter.
+             * @example A
+             */
+            line: string;
+            /**
+             * Format: int64
+             * @description When it was last marked missed.
+             */
+            missed_at?: number | null;
+            /** @description Null when there was none, and when erased. */
+            name?: string | null;
+            /** @description Null when there was none, and when erased. */
+            note?: string | null;
+            /**
+             * @description Called at the door.
+             * @example A017
+             */
+            number: string;
+            /**
+             * Format: int32
+             * @description Parties called before it although they were behind it.
+             */
+            overtaken: number;
+            /** @description Null when there was none, and when erased. */
+            phone_last4?: string | null;
+            /** @description What it goes by. */
+            ref: string;
+            /**
+             * Format: int64
+             * @description When it was seated.
+             */
+            seated_at?: number | null;
+            /** @description Where it is in its life. */
+            state: components["schemas"]["TicketState"];
+            /**
+             * Format: int64
+             * @description What the pre-order costs, in the minor unit of the restaurant's currency.
+             */
+            total: number;
+        };
+        /** @description Some tickets of a business day, by when they joined. */
+        RecordedTicketPage: {
+            items: components["schemas"]["RecordedTicket"][];
+            /** @description `after` of the next page; null at the end. */
+            next?: string | null;
+        };
+        /** @description Something that happened to a ticket. */
+        RecordedTransition: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at: number;
+            /** @description By whom. */
+            by: components["schemas"]["RecordedActor"];
+            /**
+             * Format: int64
+             * @description Which life of Redis.
+             */
+            epoch: number;
+            /** @description The line it was in afterwards. */
+            line: string;
+            /**
+             * @description The event's name; `ticket.overtaken` when another was called before it.
+             * @example ticket.called
+             */
+            name: string;
+            /** @description A reason code, or text by staff. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Changes of the restaurant's live state so far.
+             */
+            rev: number;
+            /** @description The state it was in afterwards. */
+            state: components["schemas"]["TicketState"];
+        };
         /** @description A refresh token. */
         Refresh: {
             refresh_token: string;
@@ -1023,6 +1307,23 @@ export interface components {
              */
             rev: number;
         };
+        /** @description What became of a menu item on a day. */
+        StockOfDay: {
+            /**
+             * Format: int64
+             * @description Units ordered by parties that sat down.
+             */
+            consumed: number;
+            /** @description Menu item id. */
+            item: string;
+            /**
+             * Format: int64
+             * @description Units left at the end of the day, now for a day that goes on; null when not counted.
+             */
+            left?: number | null;
+            /** @description As ordered last, else as on the menu; null when neither is known. */
+            name?: string | null;
+        };
         /** @description What is left. */
         StockSet: {
             /**
@@ -1103,6 +1404,13 @@ export interface components {
             /** @description `ticket`. */
             type: components["schemas"]["FrameType"];
         };
+        /** @description A ticket and what happened to it, oldest first; of more than a thousand, the newest thousand. */
+        TicketHistory: {
+            /** @description What happened. */
+            items: components["schemas"]["RecordedTransition"][];
+            /** @description As it is now. */
+            ticket: components["schemas"]["RecordedTicket"];
+        };
         /** @description The restaurant of a ticket. */
         TicketRestaurant: {
             /** @description Shown. */
@@ -1136,6 +1444,12 @@ export interface components {
             /** @description Good once, for new tokens. */
             refresh_token: string;
         };
+        /** @description Parties, their waits and why they left. */
+        Totals: components["schemas"]["Counts"] & {
+            /** @description Who ended the cancelled ones. */
+            cancelled_by: components["schemas"]["CancelledBy"];
+            wait?: components["schemas"]["Waits"] | null;
+        };
         /** @description What runs here. */
         Version: {
             name: string;
@@ -1146,6 +1460,24 @@ export interface components {
             protocol: string;
             /** @example 0.1.0 */
             version: string;
+        };
+        /** @description Seconds from joining to sitting down. */
+        Waits: {
+            /**
+             * Format: int64
+             * @description On average.
+             */
+            mean_s: number;
+            /**
+             * Format: int64
+             * @description Half waited no longer.
+             */
+            p50_s: number;
+            /**
+             * Format: int64
+             * @description Nine of ten waited no longer.
+             */
+            p90_s: number;
         };
     };
     responses: never;
@@ -1166,8 +1498,14 @@ export type CallNext = components['schemas']['CallNext'];
 export type CallReason = components['schemas']['CallReason'];
 export type CalledNumber = components['schemas']['CalledNumber'];
 export type Cancel = components['schemas']['Cancel'];
+export type CancelledBy = components['schemas']['CancelledBy'];
 export type Channel = components['schemas']['Channel'];
 export type CheckIn = components['schemas']['CheckIn'];
+export type Counts = components['schemas']['Counts'];
+export type DayListed = components['schemas']['DayListed'];
+export type DayListedTotals = components['schemas']['DayListedTotals'];
+export type DayPage = components['schemas']['DayPage'];
+export type DaySummary = components['schemas']['DaySummary'];
 export type Delay = components['schemas']['Delay'];
 export type DeltaFrame = components['schemas']['DeltaFrame'];
 export type Edit = components['schemas']['Edit'];
@@ -1186,6 +1524,7 @@ export type Item = components['schemas']['Item'];
 export type Join = components['schemas']['Join'];
 export type Joined = components['schemas']['Joined'];
 export type LineBody = components['schemas']['LineBody'];
+export type LineTotals = components['schemas']['LineTotals'];
 export type LineView = components['schemas']['LineView'];
 export type MenuBody = components['schemas']['MenuBody'];
 export type MenuItemBody = components['schemas']['MenuItemBody'];
@@ -1201,6 +1540,11 @@ export type Presence = components['schemas']['Presence'];
 export type Problem = components['schemas']['Problem'];
 export type PutBack = components['schemas']['PutBack'];
 export type QueueFrame = components['schemas']['QueueFrame'];
+export type RecordedActor = components['schemas']['RecordedActor'];
+export type RecordedEnd = components['schemas']['RecordedEnd'];
+export type RecordedTicket = components['schemas']['RecordedTicket'];
+export type RecordedTicketPage = components['schemas']['RecordedTicketPage'];
+export type RecordedTransition = components['schemas']['RecordedTransition'];
 export type Refresh = components['schemas']['Refresh'];
 export type RestaurantBody = components['schemas']['RestaurantBody'];
 export type RestaurantPage = components['schemas']['RestaurantPage'];
@@ -1213,14 +1557,18 @@ export type State = components['schemas']['State'];
 export type StateSet = components['schemas']['StateSet'];
 export type StockAdjust = components['schemas']['StockAdjust'];
 export type StockBody = components['schemas']['StockBody'];
+export type StockOfDay = components['schemas']['StockOfDay'];
 export type StockSet = components['schemas']['StockSet'];
 export type Tick = components['schemas']['Tick'];
 export type TicketBody = components['schemas']['TicketBody'];
 export type TicketFrame = components['schemas']['TicketFrame'];
+export type TicketHistory = components['schemas']['TicketHistory'];
 export type TicketRestaurant = components['schemas']['TicketRestaurant'];
 export type TicketState = components['schemas']['TicketState'];
 export type TicketView = components['schemas']['TicketView'];
 export type Tokens = components['schemas']['Tokens'];
+export type Totals = components['schemas']['Totals'];
 export type Version = components['schemas']['Version'];
+export type Waits = components['schemas']['Waits'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;
