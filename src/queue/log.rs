@@ -51,6 +51,16 @@ impl FromStr for Position {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packed(pub Vec<u8>);
 
+impl Packed {
+    /// What is in it.
+    ///
+    /// # Errors
+    /// When it is not that.
+    pub fn unpack<T: de::DeserializeOwned>(&self) -> Result<T, rmp_serde::decode::Error> {
+        rmp_serde::from_slice(&self.0)
+    }
+}
+
 impl<'de> Deserialize<'de> for Packed {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes;
@@ -187,14 +197,15 @@ impl Queue {
         Ok(Log { redis: Connection::new(url)?, keys: self.keys().clone() })
     }
 
-    /// Whether a partition's log has anything behind this position.
+    /// The last entry of a partition's log; `None`: it is empty.
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn has_more(&self, partition: Partition, position: Position) -> Result<bool, QueueError> {
-        let mut command = redis::cmd("XREAD");
-        command.arg("COUNT").arg(1).arg("STREAMS").arg(self.keys().events(partition)).arg(position.to_string());
-        Ok(self.query::<Value>(&command).await? != Value::Nil)
+    pub async fn log_end(&self, partition: Partition) -> Result<Option<Position>, QueueError> {
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(self.keys().events(partition)).arg("+").arg("-").arg("COUNT").arg(1);
+        let found: Vec<Value> = self.query(&command).await?;
+        found.into_iter().next().map(|last| Ok(entry(last)?.position)).transpose()
     }
 }
 

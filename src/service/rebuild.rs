@@ -103,7 +103,7 @@ pub fn answers(rows: &[RecordedAnswer], tickets: &[Vec<u8>]) -> Result<Vec<KeptA
     }
     let mut answers = Vec::with_capacity(rows.len());
     for row in rows {
-        let answer: Answer = unpack("an answer", &row.packed)?;
+        let answer: Answer = unpack("an answer", &row.answer)?;
         let ticket = row.r#ref.as_ref().map(|r#ref| ids.get(r#ref));
         // About a ticket that is forgotten: nobody can ask for it any more.
         if ticket == Some(None) {
@@ -113,8 +113,8 @@ pub fn answers(rows: &[RecordedAnswer], tickets: &[Vec<u8>]) -> Result<Vec<KeptA
             key: answer.key,
             body: answer.body,
             until_at: answer.until_at,
-            epoch: row.stamp.epoch,
-            rev: row.stamp.rev,
+            epoch: row.epoch,
+            rev: row.rev,
             at: row.at,
             ticket: ticket.flatten().cloned(),
             ahead: answer.ahead,

@@ -24,7 +24,7 @@ use crate::{
     db::{self, Db, DbError, record::read::Recorded, restaurants::Page},
     domain::{OpenState, Rejection, RestaurantId, RestaurantRecord},
     metrics::Metrics,
-    queue::{Opening, Queue, QueueError, RollStep, keys::Partition},
+    queue::{Opening, Queue, QueueError, RollStep, keys::Partition, log::Position},
 };
 
 /// A slug may belong to another restaurant after this long.
@@ -311,15 +311,16 @@ impl Shared {
         }
     }
 
-    /// What is recorded, once a recorder has recorded all that Redis still has of it.
+    /// What is recorded, once a recorder has recorded all that its log has now. What comes in meanwhile is others'.
     async fn recorded(&self, id: RestaurantId) -> Result<Option<Recorded>, OpenError> {
         let partition = Partition::of(id);
+        let end = self.queue.log_end(partition).await?;
         let deadline = Instant::now() + RECORD_WAIT;
         loop {
-            let Some(recorded) = self.db.recorded(partition.index(), id).await? else { return Ok(None) };
-            let position = recorded.position.parse().unwrap_or_default();
-            if recorded.recorders == 0 || !self.queue.has_more(partition, position).await? {
-                return Ok(Some(recorded));
+            let progress = self.db.progress(partition.index()).await?;
+            let position: Option<Position> = progress.position.parse().ok();
+            if end <= position || progress.recorders == 0 {
+                return Ok(self.db.recorded(partition.index(), id).await?);
             }
             if Instant::now() > deadline {
                 return Err(OpenError::RecordBehind);

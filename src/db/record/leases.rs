@@ -22,7 +22,7 @@ pub struct Lease {
     pub epoch: i64,
 }
 
-/// A partition of which nothing is left to record.
+/// A partition whose record was complete at some moment.
 #[derive(Clone, Copy, Debug)]
 pub struct CaughtUp {
     /// 0 to 95.
@@ -31,6 +31,8 @@ pub struct CaughtUp {
     pub fence: i64,
     /// Redis's clock at that moment, in milliseconds.
     pub at_ms: i64,
+    /// How long ago that was.
+    pub ago: Duration,
 }
 
 /// Says that `holder` is there for another `lasts`, takes or gives up partitions so that all who are there have the
@@ -49,6 +51,7 @@ pub async fn keep(
         let partitions: Vec<i16> = caught_up.iter().map(|at| at.partition.cast_signed()).collect();
         let fences: Vec<i64> = caught_up.iter().map(|at| at.fence).collect();
         let times: Vec<i64> = caught_up.iter().map(|at| at.at_ms).collect();
+        let agos: Vec<f64> = caught_up.iter().map(|at| at.ago.as_secs_f64()).collect();
         // Nothing here is needed after a crash of PostgreSQL, so nobody waits for the disk.
         sqlx::query!("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
         sqlx::query!(
@@ -60,13 +63,16 @@ pub async fn keep(
         .execute(&mut *transaction)
         .await?;
         sqlx::query!(
-            "UPDATE recorder SET caught_up_at = clock_timestamp(), caught_up_ms = seen.at_ms
-             FROM unnest($2::smallint[], $3::bigint[], $4::bigint[]) AS seen (partition, fence, at_ms)
+            "UPDATE recorder SET caught_up_at = clock_timestamp() - make_interval(secs => seen.ago_s),
+                 caught_up_ms = seen.at_ms
+             FROM unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::float8[])
+                 AS seen (partition, fence, at_ms, ago_s)
              WHERE recorder.partition = seen.partition AND recorder.holder = $1 AND recorder.fence = seen.fence",
             holder,
             &partitions,
             &fences,
-            &times
+            &times,
+            &agos
         )
         .execute(&mut *transaction)
         .await?;

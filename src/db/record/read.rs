@@ -1,6 +1,6 @@
 //! What a rebuild needs: a restaurant's live state as far as it was recorded, at one moment.
 
-use super::{super::Db, partition_of};
+use super::super::Db;
 use crate::{
     db::{DbError, to_i64},
     domain::{LineId, RestaurantId, Stamp},
@@ -13,14 +13,10 @@ pub struct Recorded {
     pub stamp: Stamp,
     /// When it happened, by Redis's clock.
     pub at: i64,
-    /// The entry of the partition's log up to which everything is recorded.
-    pub position: String,
-    /// Seconds since nothing was left to record; as long as that something may have happened that is not here.
+    /// Seconds since the record was complete: so long something may have happened that is not here.
     pub unrecorded_s: f64,
-    /// Redis's clock when nothing was left to record.
+    /// Redis's clock when it was.
     pub caught_up_ms: Option<i64>,
-    /// Recorders that are there: one of them will record what is left.
-    pub recorders: i64,
     /// Parts of live state, packed: `restaurant`, `policy`, `menu`, `line:A`, `stock:cake`, `pace:A1`.
     pub parts: Vec<(String, Vec<u8>)>,
     /// Tickets of its business day and of the one before, packed, in the order in which they joined.
@@ -31,26 +27,49 @@ pub struct Recorded {
     pub answers: Vec<RecordedAnswer>,
 }
 
-/// The answer of a command with a key, packed as the log had it, and the event it was for.
+/// The answer of a command with a key, and the event it was for.
 #[derive(Clone, Debug)]
 pub struct RecordedAnswer {
-    /// [`crate::queue::log::Answer`], packed.
-    pub packed: Vec<u8>,
     /// Where the restaurant stood after it.
-    pub stamp: Stamp,
+    pub epoch: i64,
+    /// Likewise.
+    pub rev: i64,
     /// When, by Redis's clock.
     pub at: i64,
     /// The ticket it was about.
     pub r#ref: Option<String>,
+    /// [`crate::queue::log::Answer`], packed as the log had it.
+    pub answer: Vec<u8>,
 }
 
-/// A ref and its packed ticket.
-type RefAndTicket = (String, Vec<u8>);
+/// How far a partition is recorded.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// The entry of its log up to which everything is recorded.
+    pub position: String,
+    /// Recorders that are there: one of them will record what is left.
+    pub recorders: i64,
+}
 
 /// How long an answer may be asked for again, at most: joins', in milliseconds.
 const ANSWERS_KEPT_MS: i64 = 2 * 3_600 * 1_000;
 
 impl Db {
+    /// How far this partition is recorded.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn progress(&self, partition: u16) -> Result<Progress, DbError> {
+        let query = sqlx::query_as!(
+            Progress,
+            r#"SELECT position,
+                 (SELECT count(*) FROM recorder_workers WHERE until > clock_timestamp()) AS "recorders!"
+               FROM recorder WHERE partition = $1"#,
+            partition.cast_signed()
+        );
+        self.bounded(query.fetch_one(&self.pool)).await
+    }
+
     /// The record of this restaurant, while nothing is being written to its partition; `None`: nothing ever happened
     /// there.
     ///
@@ -63,26 +82,22 @@ impl Db {
             let mut transaction = self.pool.begin().await?;
             // A batch that is being committed is waited for, and none begins meanwhile.
             let recorder = sqlx::query!(
-                r#"SELECT position, caught_up_ms,
-                     extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s,
-                     (SELECT count(*) FROM recorder_workers WHERE until > clock_timestamp()) AS "recorders!"
-                   FROM recorder WHERE partition = $1 FOR UPDATE OF recorder"#,
+                "SELECT caught_up_ms, extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s
+                 FROM recorder WHERE partition = $1 FOR UPDATE",
                 partition.cast_signed()
             )
             .fetch_one(&mut *transaction)
             .await?;
-            let stands =
-                sqlx::query!("SELECT epoch, rev, at, partition FROM aggregates WHERE aggregate = $1", aggregate)
-                    .fetch_optional(&mut *transaction)
-                    .await?;
+            let stands = sqlx::query!("SELECT epoch, rev, at FROM aggregates WHERE aggregate = $1", aggregate)
+                .fetch_optional(&mut *transaction)
+                .await?;
             let Some(stands) = stands else { return Ok(None) };
-            partition_of(stands.partition)?;
             let parts = sqlx::query!("SELECT part, packed FROM live_parts WHERE restaurant_id = $1", restaurant)
                 .fetch_all(&mut *transaction)
                 .await?;
-            let tickets = sqlx::query!(
+            let tickets = sqlx::query_scalar!(
                 r#"WITH recent AS (SELECT day FROM days WHERE restaurant_id = $1 ORDER BY day DESC LIMIT 2)
-                   SELECT ref, packed AS "packed!" FROM tickets
+                   SELECT packed AS "packed!" FROM tickets
                    WHERE restaurant_id = $1 AND packed IS NOT NULL AND day >= (SELECT min(day) FROM recent)
                    ORDER BY joined_at, ref"#,
                 restaurant
@@ -99,7 +114,8 @@ impl Db {
             )
             .fetch_all(&mut *transaction)
             .await?;
-            let answers = sqlx::query!(
+            let answers = sqlx::query_as!(
+                RecordedAnswer,
                 r#"SELECT epoch, rev, at, ref, answer AS "answer!" FROM events
                    WHERE aggregate = $1 AND answer IS NOT NULL AND at > $2"#,
                 aggregate,
@@ -112,26 +128,15 @@ impl Db {
             for row in busiest {
                 lines.push((row.line.parse().map_err(|error| DbError::unreadable("line", error))?, row.joins));
             }
-            let tickets: Vec<RefAndTicket> = tickets.into_iter().map(|row| (row.r#ref, row.packed)).collect();
             Ok(Some(Recorded {
                 stamp: Stamp { epoch: stands.epoch, rev: stands.rev },
                 at: stands.at,
-                position: recorder.position,
                 unrecorded_s: recorder.unrecorded_s.unwrap_or(UNKNOWN_S).max(0.0),
                 caught_up_ms: recorder.caught_up_ms,
-                recorders: recorder.recorders,
                 parts: parts.into_iter().map(|row| (row.part, row.packed)).collect(),
-                tickets: tickets.into_iter().map(|(_, packed)| packed).collect(),
+                tickets,
                 busiest: lines,
-                answers: answers
-                    .into_iter()
-                    .map(|row| RecordedAnswer {
-                        packed: row.answer,
-                        stamp: Stamp { epoch: row.epoch, rev: row.rev },
-                        at: row.at,
-                        r#ref: row.r#ref,
-                    })
-                    .collect(),
+                answers,
             }))
         };
         self.bounded::<_, DbError>(reading).await

@@ -4,7 +4,7 @@ use super::{
     super::{Db, DbError, to_i64},
     read::RecordedAnswer,
 };
-use crate::domain::{RestaurantId, Stamp};
+use crate::domain::RestaurantId;
 
 /// What was recorded of a restaurant and is not in Redis any more.
 #[derive(Clone, Debug, Default)]
@@ -80,7 +80,8 @@ pub async fn lost(db: &Db, id: RestaurantId, epoch: i64, rev: i64) -> Result<Los
         )
         .fetch_all(&db.pool)
         .await?;
-        let answers = sqlx::query!(
+        let answers = sqlx::query_as!(
+            RecordedAnswer,
             r#"SELECT epoch, rev, at, ref, answer AS "answer!" FROM events
                WHERE aggregate = $1 AND epoch < $2 AND rev > $3 AND answer IS NOT NULL"#,
             aggregate,
@@ -97,15 +98,7 @@ pub async fn lost(db: &Db, id: RestaurantId, epoch: i64, rev: i64) -> Result<Los
             stock: stock.into_iter().map(|row| (row.item, row.change)).collect(),
             restaurant: restaurants.into_iter().next().map(|row| row.packed),
             lines: lines.into_iter().map(|row| row.packed).collect(),
-            answers: answers
-                .into_iter()
-                .map(|row| RecordedAnswer {
-                    packed: row.answer,
-                    stamp: Stamp { epoch: row.epoch, rev: row.rev },
-                    at: row.at,
-                    r#ref: row.r#ref,
-                })
-                .collect(),
+            answers,
         })
     };
     db.bounded::<_, DbError>(reading).await

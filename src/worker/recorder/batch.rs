@@ -6,10 +6,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     mem,
-    sync::Arc,
 };
-
-use serde::Deserialize;
 
 use crate::{
     db::record::rows::{
@@ -23,188 +20,13 @@ use crate::{
     },
 };
 
+use super::readable::Readable;
+
 /// A ticket in the record: its restaurant and ref.
 pub(super) type TicketKey = (i64, String);
 
 /// A part of a restaurant's live state.
 pub(super) type PartKey = (i64, String);
-
-/// An event with all that it carries unpacked. Nothing can go wrong with it any more.
-#[derive(Debug)]
-pub(super) struct Readable {
-    partition: Partition,
-    logged: Arc<Logged>,
-    /// `None`: an aggregate that is no restaurant.
-    restaurant: Option<i64>,
-    /// Of the event's tickets, in their order.
-    tickets: Vec<Facts>,
-    parts: Vec<(String, Packed)>,
-    day: Option<Day>,
-}
-
-/// What the record needs to know of a ticket. Numbers have the widths of their columns.
-#[derive(Clone, Debug, Deserialize)]
-struct Facts {
-    id: String,
-    r#ref: String,
-    day: String,
-    number: String,
-    line: String,
-    state: String,
-    adults: i16,
-    #[serde(default)]
-    children: i16,
-    channel: String,
-    checked_in: bool,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    phone_last4: Option<String>,
-    #[serde(default)]
-    note: Option<String>,
-    #[serde(default)]
-    lang: Option<String>,
-    joined_at: Millis,
-    #[serde(default)]
-    called_at: Option<Millis>,
-    #[serde(default)]
-    seated_at: Option<Millis>,
-    #[serde(default)]
-    missed_at: Option<Millis>,
-    #[serde(default)]
-    ended: Option<Ended>,
-    #[serde(default)]
-    calls: i16,
-    #[serde(default)]
-    delays: i16,
-    #[serde(default)]
-    overtaken: i32,
-    #[serde(default)]
-    ahead_at_join: i32,
-    #[serde(default)]
-    eta_at_join: Option<serde_json::Value>,
-    #[serde(default)]
-    items: Vec<Ordered>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Ended {
-    by: String,
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize, serde::Serialize)]
-struct Ordered {
-    item: String,
-    name: String,
-    quantity: i64,
-    price: i64,
-    #[serde(default)]
-    held: i64,
-    #[serde(default)]
-    lost: i64,
-}
-
-/// What the record needs to know of a restaurant's record.
-#[derive(Clone, Debug, Deserialize)]
-struct Day {
-    day: String,
-    day_ends_at: Millis,
-}
-
-#[derive(Deserialize)]
-struct OfLine {
-    line: String,
-}
-
-impl Facts {
-    fn is_final(&self) -> bool {
-        matches!(self.state.as_str(), "completed" | "cancelled")
-    }
-
-    fn known(&self, ended_at: Option<Millis>) -> KnownTicket {
-        KnownTicket {
-            day: self.day.clone(),
-            line: self.line.clone(),
-            state: self.state.clone(),
-            guests: i64::from(self.adults) + i64::from(self.children),
-            remote: self.channel == "remote",
-            joined_at: self.joined_at,
-            seated_at: self.seated_at,
-            ended_at,
-        }
-    }
-}
-
-impl Readable {
-    /// Unpacks an entry.
-    ///
-    /// # Errors
-    /// Why it cannot be read.
-    pub(super) fn of(partition: Partition, entry: &Entry) -> Result<Self, String> {
-        Self::of_logged(partition, Arc::clone(entry.event.as_ref().map_err(Clone::clone)?))
-    }
-
-    /// Unpacks what an event carries.
-    ///
-    /// # Errors
-    /// Why it cannot be read.
-    pub(super) fn of_logged(partition: Partition, logged: Arc<Logged>) -> Result<Self, String> {
-        let restaurant = match logged.aggregate.strip_prefix("restaurant:") {
-            Some(id) => Some(id.parse::<u64>().map_err(|error| error.to_string())?.cast_signed()),
-            None => None,
-        };
-        let tickets = logged.tickets.iter().map(unpack).collect::<Result<_, _>>()?;
-        let day = logged.restaurant.as_ref().map(unpack::<Day>).transpose()?;
-        let mut parts = Vec::new();
-        for (name, packed) in [("restaurant", &logged.restaurant), ("policy", &logged.policy), ("menu", &logged.menu)] {
-            parts.extend(packed.as_ref().map(|packed| (name.to_owned(), packed.clone())));
-        }
-        for packed in &logged.lines {
-            parts.push((format!("line:{}", unpack::<OfLine>(packed)?.line), packed.clone()));
-        }
-        for (class, packed) in &logged.pace {
-            parts.push((format!("pace:{class}"), packed.clone()));
-        }
-        Ok(Self { partition, logged, restaurant, tickets, parts, day })
-    }
-
-    /// The tickets it changes.
-    pub(super) fn ticket_keys(&self) -> impl Iterator<Item = TicketKey> {
-        let restaurant = self.restaurant.unwrap_or_default();
-        self.tickets.iter().map(move |facts| (restaurant, facts.r#ref.clone()))
-    }
-
-    /// The counted menu items it changes.
-    pub(super) fn stock_keys(&self) -> impl Iterator<Item = PartKey> {
-        let restaurant = self.restaurant.unwrap_or_default();
-        self.logged.stock.keys().map(move |item| (restaurant, stock_part(item)))
-    }
-
-    pub(super) fn aggregate(&self) -> &str {
-        &self.logged.aggregate
-    }
-
-    pub(super) fn stamp(&self) -> Stamp {
-        self.logged.stamp()
-    }
-
-    /// Where its aggregate stands after it.
-    pub(super) fn row(&self) -> AggregateRow {
-        AggregateRow {
-            aggregate: self.logged.aggregate.clone(),
-            partition: self.partition.index(),
-            epoch: self.logged.epoch,
-            rev: self.logged.rev,
-            at: self.logged.at,
-        }
-    }
-}
-
-fn unpack<'a, T: Deserialize<'a>>(packed: &'a Packed) -> Result<T, String> {
-    rmp_serde::from_slice(&packed.0).map_err(|error| error.to_string())
-}
 
 /// What is recorded already of everything that a batch touches.
 #[derive(Debug, Default)]
@@ -490,6 +312,8 @@ fn ticket_row(restaurant: i64, event: &Readable, index: usize, ended_at: Option<
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
 
     use super::*;

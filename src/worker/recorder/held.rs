@@ -30,10 +30,12 @@ pub(super) struct Held {
     reconciled: HashMap<String, i64>,
     /// Restaurants whose log had a gap that is not mended.
     pub(super) with_gaps: BTreeSet<RestaurantId>,
-    /// The last look found nothing new.
+    /// Where restaurants stood in Redis when that was compared last, while they are not reconciled.
+    seen: HashMap<RestaurantId, Stamp>,
+    /// Everything that the last look found is recorded.
     at_the_end: bool,
-    /// Redis's clock when nothing was left, if that was not told yet.
-    caught_up_at: Option<Millis>,
+    /// When the record was complete last, by Redis's clock and by ours, if that was not told yet.
+    caught_up_at: Option<(Millis, Instant)>,
     /// Something was committed since the log was trimmed.
     pub(super) untrimmed: bool,
     pub(super) trimmed_at: Option<Instant>,
@@ -53,6 +55,7 @@ impl Held {
             aggregates: HashMap::new(),
             reconciled: HashMap::new(),
             with_gaps: BTreeSet::new(),
+            seen: HashMap::new(),
             at_the_end: false,
             caught_up_at: None,
             untrimmed: true,
@@ -80,9 +83,9 @@ impl Held {
         true
     }
 
-    /// Nothing was left at this moment, by Redis's clock.
-    pub(super) fn caught_up(&mut self, now: Millis) {
-        (self.at_the_end, self.caught_up_at) = (true, Some(now));
+    /// Everything up to this moment is recorded: by Redis's clock, and by ours.
+    pub(super) fn caught_up(&mut self, now: Millis, looked: Instant) {
+        (self.at_the_end, self.caught_up_at) = (true, Some((now, looked)));
     }
 
     /// Recorded up to here.
@@ -109,10 +112,17 @@ impl Held {
         self.reconciled.insert(aggregate.to_owned(), epoch);
     }
 
+    /// Whether all that happened to this restaurant up to `stamp`, where it stands in Redis, is recorded: something of
+    /// that epoch is, or nothing has happened since it was compared last, and the log was read meanwhile.
+    pub(super) fn is_settled(&mut self, id: RestaurantId, stamp: Stamp) -> bool {
+        let is_quiet = self.seen.insert(id, stamp) == Some(stamp);
+        is_quiet || self.stamp(&aggregate_of(id)).is_some_and(|known| known.epoch == stamp.epoch)
+    }
+
     /// What is to be told about being caught up, once. Where nothing ever happened nobody needs to know.
     pub(super) fn take_caught_up(&mut self, partition: Partition) -> Option<CaughtUp> {
-        let at_ms = self.caught_up_at.take().filter(|_| !self.aggregates.is_empty())?;
-        Some(CaughtUp { partition: partition.index(), fence: self.fence, at_ms })
+        let (at_ms, looked) = self.caught_up_at.take().filter(|_| !self.aggregates.is_empty())?;
+        Some(CaughtUp { partition: partition.index(), fence: self.fence, at_ms, ago: looked.elapsed() })
     }
 }
 

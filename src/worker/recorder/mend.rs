@@ -5,9 +5,16 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Known, Move, RecordError, Recorder, batch::Batch, batch::Readable, held::aggregate_of, known};
+use super::{RecordError, Recorder, batch::Batch, commit::known, held::aggregate_of, of_one, readable::Readable};
 use crate::{
-    db::record::{gaps, rows::AggregateRow, write},
+    db::{
+        DbError,
+        record::{
+            gaps,
+            rows::AggregateRow,
+            write::{self, Move},
+        },
+    },
     domain::{Actor, Millis, RestaurantId, Role, Stamp},
     queue::{
         Raw,
@@ -26,7 +33,7 @@ impl Recorder {
             .flat_map(|held| held.with_gaps.iter().copied())
             .collect();
         for id in with_gaps {
-            self.mend_one(id, now).await?;
+            of_one(id, self.mend_one(id, now).await)?;
         }
         Ok(())
     }
@@ -52,18 +59,11 @@ impl Recorder {
         let recorded: BTreeSet<Vec<u8>> = writing.packed_tickets(id).await?.into_iter().collect();
         let tickets: Vec<Packed> = raw.tickets.iter().filter(|packed| !recorded.contains(&packed.0)).cloned().collect();
         let found = tickets.len();
-        let events = [Readable::of_logged(partition, Arc::new(reconciled(&aggregate, gap, now, raw, tickets)))
-            .map_err(|error| {
-                // What a script wrote a moment ago can be read.
-                tracing::error!(restaurant.id = %id, error, "live state cannot be read");
-                crate::db::DbError::unreadable_text("live state", error)
-            })];
-        let events = events.into_iter().map(|event| event.map(Ok)).collect::<Result<Vec<_>, _>>()?;
-        let known: Known = known(&mut writing, &events).await?;
-        let mut batch = Batch::new(known);
-        for event in events.iter().flatten() {
-            batch.push(event);
-        }
+        let event = Arc::new(reconciled(&aggregate, gap, now, raw, tickets));
+        let event =
+            Readable::of_logged(partition, event).map_err(|error| DbError::unreadable_text("live state", error))?;
+        let mut batch = Batch::new(known(&mut writing, std::iter::once(&event)).await?);
+        batch.push(&event);
         let stands = AggregateRow {
             aggregate: aggregate.clone(),
             partition: partition.index(),

@@ -23,30 +23,25 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 mod batch;
+mod commit;
 mod held;
+mod keep;
 mod mend;
+mod readable;
 mod watch;
 
-use self::{
-    batch::{Batch, Known, Readable, Standing, last, standing, unpack_left},
-    held::{Held, restaurant_of},
-};
+use self::{batch::last, commit::Part, held::Held};
 use crate::{
     db::{
         Db, DbError,
-        record::{
-            gaps,
-            leases::{self, CaughtUp},
-            rows::AggregateRow,
-            write::{self, Move, WriteError},
-        },
+        record::{leases, write::WriteError},
     },
-    domain::Millis,
+    domain::{Millis, RestaurantId},
     metrics::Metrics,
     queue::{
         Queue, QueueError,
         keys::Partition,
-        log::{Entry, Log, Position},
+        log::{Log, Position},
     },
     service::restaurants::Restaurants,
 };
@@ -118,8 +113,27 @@ enum RecordError {
     Write(#[from] WriteError),
 }
 
-/// Some entries of a partition.
-type Part = (Partition, Vec<Entry>);
+impl RecordError {
+    /// Whether the next round may succeed.
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Db(error) | Self::Write(WriteError::Db(error)) => error.is_transient(),
+            Self::Queue(error) => error.is_transient(),
+            Self::Write(WriteError::Fenced(_)) => true,
+        }
+    }
+}
+
+/// What is wrong with one restaurant is said, and holds up no other; the round ends only by what all of them need.
+fn of_one(id: RestaurantId, done: Result<(), RecordError>) -> Result<(), RecordError> {
+    match done {
+        Err(error) if !error.is_transient() => {
+            tracing::error!(restaurant.id = %id, %error, "a restaurant and its record cannot be made whole");
+            Ok(())
+        }
+        done => done,
+    }
+}
 
 impl Recorder {
     /// A recorder of these logs into this database.
@@ -174,21 +188,26 @@ impl Recorder {
         if from.is_empty() {
             return Ok(IDLE_PAUSE);
         }
+        let looked = Instant::now();
         let read = self.log.read(&from, SHALLOW_LEN).await?;
-        let (now, mut deep, mut parts) = (read.now, BTreeSet::new(), Vec::new());
-        for ((partition, _), entries) in from.into_iter().zip(read.entries) {
-            if entries.is_empty() {
-                self.caught_up(partition, now);
-            } else if entries.len() < SHALLOW_LEN {
-                parts.push((partition, entries));
-            } else {
+        let (now, mut deep, mut parts, mut ends) = (read.now, BTreeSet::new(), Vec::new(), Vec::new());
+        for ((partition, position), entries) in from.into_iter().zip(read.entries) {
+            if entries.len() == SHALLOW_LEN {
                 deep.insert(partition);
+                continue;
+            }
+            ends.push((partition, last(&entries).unwrap_or(position)));
+            if !entries.is_empty() {
+                parts.push((partition, entries));
             }
         }
         let pause = if parts.is_empty() && deep.is_empty() { IDLE_PAUSE } else { BUSY_PAUSE };
         self.note_lag(now, &parts);
         if !parts.is_empty() {
             self.record_parts(parts).await?;
+        }
+        for (partition, end) in ends {
+            self.caught_up(partition, end, now, looked);
         }
         if !deep.is_empty() {
             self.record_deep(deep).await?;
@@ -253,68 +272,23 @@ impl Recorder {
     /// Records the next batch of a partition; whether there is more.
     async fn record_batch(&mut self, partition: Partition) -> Result<bool, RecordError> {
         let Some(position) = self.held.get(&partition).map(|held| held.position) else { return Ok(false) };
+        let looked = Instant::now();
         let mut read = self.log.read(&[(partition, position)], DEEP_LEN).await?;
         let entries = read.entries.pop().unwrap_or_default();
-        let more = entries.len() == DEEP_LEN;
+        let (end, more) = (last(&entries).unwrap_or(position), entries.len() == DEEP_LEN);
         let parts = vec![(partition, entries)];
         self.note_lag(read.now, &parts);
         self.record_parts(parts).await?;
+        if !more {
+            self.caught_up(partition, end, read.now, looked);
+        }
         Ok(more)
     }
 
-    /// Every second: says that it is there, and takes or gives up partitions; whether it was time.
-    async fn keep_leases(&mut self) -> Result<bool, RecordError> {
-        if self.kept_at.is_some_and(|kept_at| kept_at.elapsed() < KEEP_PERIOD) {
-            return Ok(false);
-        }
-        let caught_up: Vec<CaughtUp> =
-            self.held.iter_mut().filter_map(|(partition, held)| held.take_caught_up(*partition)).collect();
-        let leases = leases::keep(&self.db, &self.holder, LEASE, &caught_up).await?;
-        self.kept_at = Some(Instant::now());
-        let lost: Vec<Partition> =
-            self.held.keys().copied().filter(|partition| !leases.contains_key(&partition.index())).collect();
-        for partition in lost {
-            self.held.remove(&partition);
-        }
-        let mut new = Vec::new();
-        for partition in Partition::all() {
-            let Some(lease) = leases.get(&partition.index()) else { continue };
-            if self.held.get(&partition).is_none_or(|held| held.fence != lease.fence) {
-                new.push((partition, Held::of(lease)?));
-            }
-        }
-        if !new.is_empty() {
-            let partitions: Vec<u16> = new.iter().map(|(partition, _)| partition.index()).collect();
-            let aggregates = leases::aggregates(&self.db, &partitions).await?;
-            tracing::info!(holder = self.holder, partitions = new.len(), held = leases.len(), "leases taken");
-            self.held.extend(new);
-            let with_gaps = gaps::open(&self.db, &partitions).await?;
-            for (row, reconciled) in aggregates {
-                if let Some(held) = Partition::at(row.partition).and_then(|partition| self.held.get_mut(&partition)) {
-                    if let Some(id) = restaurant_of(&row.aggregate) {
-                        self.queue.note_rev(id, row.rev);
-                    }
-                    held.note(&row);
-                    held.note_reconciled(&row.aggregate, reconciled);
-                }
-            }
-            self.note_gaps(with_gaps.iter().map(String::as_str));
-        }
-        self.metrics.recorder_partitions.set(self.held.len() as i64);
-        Ok(true)
-    }
-
-    fn note_gaps<'a>(&mut self, aggregates: impl Iterator<Item = &'a str>) {
-        for id in aggregates.filter_map(restaurant_of) {
-            if let Some(held) = self.held.get_mut(&Partition::of(id)) {
-                held.with_gaps.insert(id);
-            }
-        }
-    }
-
-    fn caught_up(&mut self, partition: Partition, now: Millis) {
-        if let Some(held) = self.held.get_mut(&partition) {
-            held.caught_up(now);
+    /// The log ended here when it was looked at. If all of that is recorded, the record was complete at that moment.
+    fn caught_up(&mut self, partition: Partition, end: Position, now: Millis, looked: Instant) {
+        if let Some(held) = self.held.get_mut(&partition).filter(|held| held.position == end) {
+            held.caught_up(now, looked);
         }
     }
 
@@ -323,134 +297,6 @@ impl Recorder {
         let oldest = parts.iter().filter_map(|(_, entries)| entries.first()).map(|entry| entry.position.at()).min();
         let lag_ms = oldest.map_or(0, |oldest| (now - oldest).max(0));
         self.metrics.recorder_lag_seconds.set(lag_ms as f64 / 1_000.0);
-    }
-
-    /// Records these entries. What PostgreSQL refuses for its content is narrowed down to the entry that is to blame.
-    async fn record_parts(&mut self, parts: Vec<Part>) -> Result<(), RecordError> {
-        let mut rest = vec![parts];
-        while let Some(parts) = rest.pop() {
-            let parts = self.turned_back(parts);
-            match self.write(&parts, None).await {
-                Ok(()) => {}
-                Err(WriteError::Fenced(partitions)) => {
-                    self.metrics.recorder_fenced.inc();
-                    tracing::warn!(?partitions, "fence refused: these partitions are another recorder's now");
-                    self.held.retain(|partition, _| !partitions.contains(&partition.index()));
-                    let still = parts.into_iter().filter(|(partition, _)| self.held.contains_key(partition)).collect();
-                    rest.push(still);
-                }
-                Err(WriteError::Db(error)) if error.is_transient() => return Err(error.into()),
-                Err(WriteError::Db(error)) => match halves(parts) {
-                    Halves::Two(first, second) => rest.extend([second, first]),
-                    Halves::One(part) => {
-                        let error = DbError::to_string(&error);
-                        self.write(&[part], Some(&error)).await.map_err(|error| match error {
-                            WriteError::Db(error) => error,
-                            WriteError::Fenced(_) => DbError::TimedOut,
-                        })?;
-                    }
-                    Halves::None => {}
-                },
-            }
-            rest.retain(|parts| !parts.is_empty());
-        }
-        Ok(())
-    }
-
-    /// At a new epoch a log is read from its first entry: what stands before the position may be new. Those partitions
-    /// are left out until then.
-    fn turned_back(&mut self, parts: Vec<Part>) -> Vec<Part> {
-        let mut kept = Vec::with_capacity(parts.len());
-        for (partition, entries) in parts {
-            let Some(held) = self.held.get_mut(&partition) else { continue };
-            let epoch = entries.iter().filter_map(|entry| entry.event.as_ref().ok()).map(|event| event.epoch).max();
-            if epoch.is_some_and(|epoch| held.begin_epoch(epoch)) {
-                continue;
-            }
-            kept.push((partition, entries));
-        }
-        kept
-    }
-
-    /// Writes entries in one transaction. `refused`: they are one, which PostgreSQL does not take.
-    async fn write(&mut self, parts: &[Part], refused: Option<&str>) -> Result<(), WriteError> {
-        let mut events: Vec<Result<Readable, (Partition, &Entry, String)>> = Vec::new();
-        let (mut moves, mut stands) = (Vec::new(), BTreeMap::new());
-        let mut gaps = Vec::new();
-        for (partition, entries) in parts {
-            let (Some(held), Some(position)) = (self.held.get(partition), last(entries)) else { continue };
-            let mut taken = 0;
-            for entry in entries {
-                let readable = match refused {
-                    Some(error) => Err(error.to_owned()),
-                    None => Readable::of(*partition, entry),
-                };
-                match readable {
-                    Ok(event) => {
-                        let known = stands.get(event.aggregate()).copied().or_else(|| held.stamp(event.aggregate()));
-                        match standing(known, event.aggregate(), event.stamp()) {
-                            Standing::Old => continue,
-                            Standing::Next => {}
-                            Standing::Gap(gap) => gaps.push(gap),
-                        }
-                        stands.insert(event.aggregate().to_owned(), event.stamp());
-                        taken += 1;
-                        events.push(Ok(event));
-                    }
-                    Err(error) => events.push(Err((*partition, entry, error))),
-                }
-            }
-            moves.push(Move {
-                partition: partition.index(),
-                fence: held.fence,
-                position: position.to_string(),
-                epoch: held.epoch,
-                events: taken,
-            });
-        }
-        if moves.is_empty() {
-            return Ok(());
-        }
-        let mut writing = write::begin(&self.db, &self.holder, &moves).await?;
-        let mut batch = Batch::new(known(&mut writing, &events).await?);
-        for gap in gaps {
-            batch.push_gap(gap);
-        }
-        let mut at = BTreeMap::new();
-        for event in &events {
-            match event {
-                Ok(event) => {
-                    at.insert(event.aggregate().to_owned(), event.row());
-                    batch.push(event);
-                }
-                Err((partition, entry, error)) => batch.push_dead_letter(*partition, entry, error),
-            }
-        }
-        let rows = batch.finish(|aggregate| at.get(aggregate).cloned());
-        writing.write(&rows).await?;
-        writing.commit().await?;
-        self.committed(&moves, rows.aggregates);
-        self.note_gaps(rows.gaps.iter().map(|gap| gap.aggregate.as_str()));
-        self.metrics.recorder_events.inc_by(rows.events.len() as u64);
-        self.metrics.recorder_dead_letters.inc_by(rows.dead_letters.len() as u64);
-        self.metrics.recorder_gaps.inc_by(rows.gaps.len() as u64);
-        Ok(())
-    }
-
-    /// Takes over what is true now.
-    fn committed(&mut self, moves: &[Move], aggregates: Vec<AggregateRow>) {
-        for moved in moves {
-            let held = Partition::at(moved.partition).and_then(|partition| self.held.get_mut(&partition));
-            if let (Some(held), Ok(position)) = (held, moved.position.parse()) {
-                held.move_to(position);
-            }
-        }
-        for aggregate in aggregates {
-            let held = Partition::at(aggregate.partition).and_then(|partition| self.held.get_mut(&partition));
-            if let Some(held) = held {
-                held.note(&aggregate);
-            }
-        }
     }
 
     /// Cuts off what is recorded. That it fails does no harm: it is done next time.
@@ -472,50 +318,6 @@ impl Recorder {
                     return;
                 }
             }
-        }
-    }
-}
-
-/// What is recorded of all that these events touch.
-async fn known(
-    writing: &mut write::Writing,
-    events: &[Result<Readable, (Partition, &Entry, String)>],
-) -> Result<Known, WriteError> {
-    let readable = || events.iter().filter_map(|event| event.as_ref().ok());
-    let tickets: BTreeSet<_> = readable().flat_map(Readable::ticket_keys).collect();
-    let stock: BTreeSet<_> = readable().flat_map(Readable::stock_keys).collect();
-    let mut known = Known::default();
-    if !tickets.is_empty() {
-        known.tickets = writing.tickets(&tickets.into_iter().collect::<Vec<_>>()).await?;
-    }
-    if !stock.is_empty() {
-        let parts = writing.parts(&stock.into_iter().collect::<Vec<_>>()).await?;
-        known.stock = parts.into_iter().map(|(key, packed)| (key, unpack_left(&packed))).collect();
-    }
-    Ok(known)
-}
-
-/// A batch that was refused, cut in two; or the one entry that is left of it.
-enum Halves {
-    Two(Vec<Part>, Vec<Part>),
-    One(Part),
-    None,
-}
-
-fn halves(mut parts: Vec<Part>) -> Halves {
-    match parts.len() {
-        0 => Halves::None,
-        1 => {
-            let (partition, mut entries) = parts.remove(0);
-            if entries.len() < 2 {
-                return Halves::One((partition, entries));
-            }
-            let second = entries.split_off(entries.len() / 2);
-            Halves::Two(vec![(partition, entries)], vec![(partition, second)])
-        }
-        len => {
-            let second = parts.split_off(len / 2);
-            Halves::Two(parts, second)
         }
     }
 }

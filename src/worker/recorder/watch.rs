@@ -3,12 +3,12 @@
 
 use crate::{
     db::record::reconcile::{self, Lost},
-    domain::{LineRecord, RestaurantId, RestaurantRecord, Stamp},
+    domain::{RestaurantId, Stamp},
     queue::{Reconcile, keys::Partition},
     service::rebuild,
 };
 
-use super::{RecordError, Recorder, held::aggregate_of};
+use super::{RecordError, Recorder, held::aggregate_of, of_one};
 
 impl Recorder {
     /// Compares where every restaurant stands in Redis with the record.
@@ -18,7 +18,7 @@ impl Recorder {
         for (id, stamp) in ids.into_iter().zip(stamps) {
             match stamp {
                 None => self.restaurants.ask_to_open(id),
-                Some(stamp) => self.compare(id, stamp).await?,
+                Some(stamp) => of_one(id, self.compare(id, stamp).await)?,
             }
         }
         Ok(())
@@ -30,7 +30,7 @@ impl Recorder {
         if held.begin_epoch(stamp.epoch) || held.epoch != stamp.epoch || !held.is_at_the_end() {
             return Ok(());
         }
-        if held.reconciled(id) >= stamp.epoch {
+        if held.reconciled(id) >= stamp.epoch || !held.is_settled(id, stamp) {
             return Ok(());
         }
         let lost = reconcile::lost(&self.db, id, stamp.epoch, stamp.rev).await?;
@@ -46,7 +46,7 @@ impl Recorder {
 
     /// Puts back what Redis lost; whether that was possible now.
     async fn put_back(&self, id: RestaurantId, epoch: i64, lost: &Lost) -> Result<bool, RecordError> {
-        let Some(restaurant) = lost.restaurant.as_deref().and_then(unpack::<RestaurantRecord>) else {
+        let Some(restaurant) = lost.restaurant.as_deref().and_then(|packed| rmp_serde::from_slice(packed).ok()) else {
             return Ok(false);
         };
         let answers = rebuild::answers(&lost.answers, &lost.tickets).unwrap_or_else(|error| {
@@ -64,7 +64,7 @@ impl Recorder {
         };
         // Restaurant, lines and stock, then the tickets, then the answers, which name tickets.
         let mut batches = vec![Reconcile {
-            lines: lost.lines.iter().filter_map(|packed| unpack::<LineRecord>(packed)).collect(),
+            lines: lost.lines.iter().filter_map(|packed| rmp_serde::from_slice(packed).ok()).collect(),
             stock: lost.stock.clone(),
             ..empty.clone()
         }];
@@ -102,8 +102,4 @@ fn content(batch: &Reconcile) -> u32 {
     batch.tickets.iter().for_each(|packed| hasher.update(packed));
     batch.answers.iter().for_each(|answer| hasher.update(answer.key.as_bytes()));
     hasher.finalize()
-}
-
-fn unpack<T: serde::de::DeserializeOwned>(packed: &[u8]) -> Option<T> {
-    rmp_serde::from_slice(packed).ok()
 }

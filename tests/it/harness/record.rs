@@ -1,92 +1,17 @@
 //! A record of one restaurant in a test's memory: the newest packed value of everything that its events carried, and
 //! nothing else. What cannot be rebuilt from it is not in the events.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, Visitor},
-};
 use waitless::{
     domain::{LineId, LineRecord, Millis, RestaurantRecord, Stamp, Ticket, TicketId},
-    queue::{KeptAnswer, Rebuild},
+    queue::{
+        KeptAnswer, Rebuild,
+        log::{Answer, Logged, Packed},
+    },
 };
 
 use super::shop::Shop;
-
-/// A text of Lua's, which need not be UTF-8.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bytes(pub Vec<u8>);
-
-impl Bytes {
-    pub fn unpack<T: DeserializeOwned>(&self) -> T {
-        rmp_serde::from_slice(&self.0).expect("a packed value")
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl Visitor<'_> for Text {
-            type Value = Bytes;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a text")
-            }
-
-            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                Ok(Bytes(bytes.to_vec()))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Bytes, E> {
-                Ok(Bytes(text.as_bytes().to_vec()))
-            }
-        }
-
-        deserializer.deserialize_bytes(Text)
-    }
-}
-
-/// What an event says of the answer to a call with a key.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Answer {
-    pub key: String,
-    pub body: String,
-    pub until_at: Millis,
-    pub ahead: i64,
-    #[serde(default)]
-    pub left: Option<i64>,
-    #[serde(default)]
-    pub dropped: Vec<String>,
-}
-
-/// An event as the recorder reads it, its records still packed.
-#[derive(Clone, Debug, Deserialize)]
-pub struct RawEvent {
-    pub aggregate: String,
-    pub epoch: i64,
-    pub rev: i64,
-    pub at: Millis,
-    #[serde(default)]
-    pub ticket: Option<TicketId>,
-    #[serde(default)]
-    pub tickets: Vec<Bytes>,
-    #[serde(default)]
-    pub lines: Vec<Bytes>,
-    #[serde(default)]
-    pub stock: BTreeMap<String, i64>,
-    #[serde(default)]
-    pub restaurant: Option<Bytes>,
-    #[serde(default)]
-    pub policy: Option<Bytes>,
-    #[serde(default)]
-    pub menu: Option<Bytes>,
-    #[serde(default)]
-    pub pace: BTreeMap<String, Bytes>,
-    #[serde(default)]
-    pub answer: Option<Answer>,
-}
 
 /// What is known of a restaurant by its events.
 #[derive(Clone, Debug, Default)]
@@ -94,25 +19,25 @@ pub struct Record {
     stamp: Stamp,
     /// Business days, the newest last.
     days: Vec<String>,
-    restaurant: Bytes,
-    policy: Bytes,
-    menu: Bytes,
+    restaurant: Packed,
+    policy: Packed,
+    menu: Packed,
     lines: BTreeMap<LineId, LineRecord>,
     stock: BTreeMap<String, i64>,
-    pace: BTreeMap<String, Bytes>,
-    tickets: BTreeMap<TicketId, (String, Bytes)>,
+    pace: BTreeMap<String, Packed>,
+    tickets: BTreeMap<TicketId, (String, Packed)>,
     answers: Vec<KeptAnswer>,
 }
 
 impl Record {
-    pub fn take(&mut self, event: RawEvent) {
+    pub fn take(&mut self, event: Logged) {
         let stamp = Stamp { epoch: event.epoch, rev: event.rev };
         if stamp <= self.stamp {
             return;
         }
         self.stamp = stamp;
         if let Some(restaurant) = event.restaurant {
-            let day = restaurant.unpack::<RestaurantRecord>().day;
+            let day = restaurant.unpack::<RestaurantRecord>().expect("a packed value").day;
             if self.days.last() != Some(&day) {
                 self.days.push(day);
             }
@@ -121,14 +46,14 @@ impl Record {
         self.policy = event.policy.unwrap_or(std::mem::take(&mut self.policy));
         self.menu = event.menu.unwrap_or(std::mem::take(&mut self.menu));
         for line in event.lines {
-            let line: LineRecord = line.unpack();
+            let line: LineRecord = line.unpack().expect("a packed value");
             self.lines.insert(line.line, line);
         }
         self.stock.extend(event.stock);
         self.stock.retain(|_, left| *left >= 0);
         self.pace.extend(event.pace);
         for packed in event.tickets {
-            let ticket: Ticket = packed.unpack();
+            let ticket: Ticket = packed.unpack().expect("a packed value");
             self.tickets.insert(ticket.id, (ticket.day, packed));
         }
         if let Some(answer) = event.answer {
@@ -142,13 +67,17 @@ impl Record {
     pub fn rebuild(&self, since: Millis, skip: u32) -> Rebuild {
         let kept = &self.days[self.days.len().saturating_sub(2)..];
         Rebuild {
-            restaurant: self.restaurant.unpack(),
-            policy: self.policy.unpack(),
+            restaurant: self.restaurant.unpack().expect("a packed value"),
+            policy: self.policy.unpack().expect("a packed value"),
             lines: self.lines.values().cloned().collect(),
             skips: self.lines.keys().map(|line| (*line, skip)).collect(),
-            menu: self.menu.unpack(),
+            menu: self.menu.unpack().expect("a packed value"),
             stock: self.stock.clone(),
-            pace: self.pace.iter().map(|(class, packed)| (class.clone(), packed.unpack())).collect(),
+            pace: self
+                .pace
+                .iter()
+                .map(|(class, packed)| (class.clone(), packed.unpack().expect("a packed value")))
+                .collect(),
             tickets: self.tickets.values().filter(|(day, _)| kept.contains(day)).map(|(_, it)| it.0.clone()).collect(),
             answers: self.answers.clone(),
             stamp: self.stamp,
@@ -183,11 +112,11 @@ impl Shop {
     }
 
     /// All events of this restaurant in the log, as they lie there.
-    pub async fn raw_events(&self) -> Vec<RawEvent> {
+    pub async fn raw_events(&self) -> Vec<Logged> {
         self.raw_events_on(&mut self.redis().await).await
     }
 
-    async fn raw_events_on(&self, redis: &mut redis::aio::MultiplexedConnection) -> Vec<RawEvent> {
+    async fn raw_events_on(&self, redis: &mut redis::aio::MultiplexedConnection) -> Vec<Logged> {
         const PAGE: usize = 500;
         let aggregate = format!("restaurant:{}", self.id);
         let (mut events, mut from) = (Vec::new(), "-".to_owned());
@@ -195,9 +124,12 @@ impl Shop {
             let mut read = redis::cmd("XRANGE");
             read.arg(self.key("events")).arg(&from).arg("+").arg("COUNT").arg(PAGE);
             let page: redis::streams::StreamRangeReply = read.query_async(redis).await.expect("XRANGE");
-            let packed = page.ids.iter().map(|entry| Bytes(entry.get("event").expect("an event")));
-            events
-                .extend(packed.map(|packed| packed.unpack::<RawEvent>()).filter(|event| event.aggregate == aggregate));
+            let packed = page.ids.iter().map(|entry| Packed(entry.get("event").expect("an event")));
+            events.extend(
+                packed
+                    .map(|packed| packed.unpack::<Logged>().expect("a packed value"))
+                    .filter(|event| event.aggregate == aggregate),
+            );
             match page.ids.last() {
                 Some(last) if page.ids.len() == PAGE => from = format!("({}", last.id),
                 _ => return events,

@@ -1,23 +1,23 @@
 //! What an event carries: all that a rebuild needs, in the bytes that Redis keeps.
 
 use serde_json::Value;
-use waitless::domain::{Command, Join, OpenState, Policy};
+use waitless::{
+    domain::{Command, Join, OpenState, Policy},
+    queue::log::{Answer, Logged, Packed},
+};
 
 use super::commands::{
     announce, call, call_next, check_in, complete, join, line_set, policy_set, restaurant_set, seat, stock_set, undo,
 };
-use crate::harness::{
-    record::{Answer, Bytes, RawEvent},
-    shop::{Shop, guest, line, staff},
-};
+use crate::harness::shop::{Shop, guest, line, staff};
 
-async fn last(shop: &Shop) -> RawEvent {
+async fn last(shop: &Shop) -> Logged {
     shop.raw_events().await.pop().expect("something happened")
 }
 
 async fn ticket_field(shop: &Shop, ticket: &waitless::domain::Ticket, field: &str) -> Value {
     let packed: Vec<u8> = shop.field("tickets", ticket.id.as_str()).await.expect("a ticket");
-    Bytes(packed).unpack::<Value>()[field].clone()
+    Packed(packed).unpack::<Value>().expect("a packed value")[field].clone()
 }
 
 #[tokio::test]
@@ -44,14 +44,14 @@ async fn an_event_carries_the_bytes_that_redis_keeps() {
         shop.run(&staff(), command).await.expect("done");
         let event = last(&shop).await;
         for packed in &event.tickets {
-            let ticket: Value = packed.unpack();
+            let ticket: Value = packed.unpack().expect("a packed value");
             assert_eq!(ticket["epoch"], event.epoch);
             let kept: Option<Vec<u8>> = shop.field("tickets", ticket["id"].as_str().expect("an id")).await;
             assert_eq!(kept.as_ref(), Some(&packed.0));
             kinds[0] += 1;
         }
         for packed in &event.lines {
-            let record: Value = packed.unpack();
+            let record: Value = packed.unpack().expect("a packed value");
             assert_eq!(record["epoch"], event.epoch);
             let kept: Option<Vec<u8>> = shop.field("meta", &format!("line:{}", record["line"].as_str().unwrap())).await;
             assert_eq!(kept.as_ref(), Some(&packed.0));

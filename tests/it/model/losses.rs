@@ -16,7 +16,9 @@ use super::{
     rules::Deadline,
     subject::Subject,
 };
-use crate::harness::record::{Bytes, RawEvent, Record};
+use waitless::queue::log::{Logged, Packed};
+
+use crate::harness::record::Record;
 
 /// Commands between two losses.
 const COMMANDS: u32 = 9;
@@ -47,7 +49,7 @@ impl Losing {
         read.arg(self.key("events")).arg(format!("({}", self.position)).arg("+");
         let entries: redis::streams::StreamRangeReply = self.ask(&read);
         for entry in entries.ids {
-            self.record.take(Bytes(entry.get("event").expect("an event")).unpack::<RawEvent>());
+            self.record.take(Packed(entry.get("event").expect("an event")).unpack::<Logged>().expect("a packed value"));
             self.position = entry.id;
         }
     }

@@ -1,6 +1,6 @@
 //! What can stand in the recorder's way: entries that nobody can read, revisions that are gone, PostgreSQL away.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use serde_json::json;
@@ -82,8 +82,19 @@ async fn revisions_that_are_gone_are_a_gap_and_the_record_is_made_whole() {
     redis::cmd("XTRIM").arg(stage.log_key().await).arg("MAXLEN").arg(0).exec_async(&mut redis).await.expect("XTRIM");
     storm(&people, 100).await;
 
-    let _worker = stage.worker();
+    // As long as what Redis has cannot be read, the gap stays; that holds up nothing else.
+    let tickets: Vec<String> = redis::cmd("KEYS").arg("wl:*:tickets").query_async(&mut redis).await.expect("KEYS");
+    redis::cmd("HSET").arg(&tickets[0]).arg("x").arg("no ticket").exec_async(&mut redis).await.expect("HSET");
+    let worker = stage.worker();
+    until("it is said", async || worker.said().contains("cannot be made whole").then_some(())).await;
+    storm(&people, 100).await;
     caught_up(&people, &mut database).await;
+    let open: i64 = sqlx::query_scalar("SELECT count(*) FROM gaps WHERE reconciled_at IS NULL")
+        .fetch_one(&mut database)
+        .await
+        .expect("SQL");
+    assert_eq!(open, 1, "one gap, and it is not mended");
+    redis::cmd("HDEL").arg(&tickets[0]).arg("x").exec_async(&mut redis).await.expect("HDEL");
     let gap: (i64, i64) = until("the gap is mended", async || {
         let query = sqlx::query_as("SELECT rev_from, rev_to FROM gaps WHERE reconciled_at IS NOT NULL");
         query.fetch_optional(&mut database).await.expect("SQL")
@@ -159,4 +170,65 @@ async fn without_postgresql_the_line_goes_on_and_the_record_catches_up() {
 fn children(parent: nix::unistd::Pid) -> Vec<nix::unistd::Pid> {
     let text = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|pid| pid.parse().ok().map(nix::unistd::Pid::from_raw)).collect()
+}
+
+/// A neighbour in the same partition to whom something happens all the time: no look at the log ever finds nothing.
+async fn neighbour(stage: &Stage, epoch: i64) -> tokio::task::JoinHandle<()> {
+    let (mut redis, key) = (redis(stage).await, stage.log_key().await);
+    tokio::spawn(async move {
+        for rev in 1.. {
+            let event = json!({
+                "aggregate": "neighbour:1", "epoch": epoch, "rev": rev, "at": rev, "name": "neighbour.moved",
+                "by": { "role": "timer" },
+            });
+            let packed = rmp_serde::to_vec_named(&event).expect("packs");
+            redis::cmd("XADD").arg(&key).arg("*").arg("event").arg(packed).exec_async(&mut redis).await.expect("XADD");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_neighbour_that_never_rests_holds_up_nothing() {
+    let stage = Stage::set(true).await;
+    let people = stage.people().await;
+    storm(&people, 200).await;
+    let mut database = stage.database().await;
+    caught_up(&people, &mut database).await;
+    let before = stands(&people).await;
+    let busy = neighbour(&stage, before.0).await;
+
+    // Though there is always something new, the record is complete up to a moment ago, and says so.
+    let began = Instant::now();
+    let mut oldest_s = 0.0_f64;
+    until("eight seconds have passed", async || {
+        let age = "SELECT extract(epoch FROM clock_timestamp() - caught_up_at)::float8
+                   FROM recorder JOIN aggregates USING (partition) WHERE aggregate LIKE 'restaurant:%'";
+        let age_s: Option<f64> = sqlx::query_scalar(age).fetch_one(&mut database).await.expect("SQL");
+        oldest_s = oldest_s.max(age_s.unwrap_or(began.elapsed().as_secs_f64()));
+        (began.elapsed().as_secs_f64() > 8.0).then_some(())
+    })
+    .await;
+    println!("complete {oldest_s:.2} s ago at most");
+    assert!(oldest_s < 5.0, "{oldest_s} s");
+
+    // A rebuild waits for what the log had when it began, not for the neighbour.
+    let mut redis = redis(&stage).await;
+    let own: Vec<String> = redis::cmd("KEYS").arg("wl:*:tickets").query_async(&mut redis).await.expect("KEYS");
+    let prefix = own[0].trim_end_matches("tickets").to_owned();
+    let id = prefix.trim_end_matches(':').rsplit(':').next().expect("an id").to_owned();
+    let keys: Vec<String> = redis::cmd("KEYS").arg("wl:*").query_async(&mut redis).await.expect("KEYS");
+    let keys: Vec<&String> = keys.iter().filter(|key| key.starts_with(&prefix)).collect();
+    redis::cmd("UNLINK").arg(keys).exec_async(&mut redis).await.expect("UNLINK");
+    let revs = stage.log_key().await.replace(":events", ":revs");
+    redis::cmd("HDEL").arg(revs).arg(id).exec_async(&mut redis).await.expect("HDEL");
+    until("it is open again", async || {
+        let queue = format!("{}{RESTAURANT}/queue", stage.dev.url);
+        let queue = reqwest::Client::new().get(queue).bearer_auth(&people.token).send().await.ok()?;
+        let queue: serde_json::Value = queue.json().await.ok()?;
+        (queue["epoch"].as_i64()? > before.0).then_some(())
+    })
+    .await;
+    busy.abort();
+    equals_the_live_state(&people, &mut database).await;
 }

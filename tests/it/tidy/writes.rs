@@ -3,7 +3,7 @@
 use super::{all_between, assert_none, files};
 
 /// Commands that change nothing of a line.
-const READING: [&str; 16] = [
+const READING: [&str; 17] = [
     "GET",
     "HGET",
     "HGETALL",
@@ -18,6 +18,7 @@ const READING: [&str; 16] = [
     "SUNSUBSCRIBE",
     "TIME",
     "XREAD",
+    "XREVRANGE",
     "ZRANGE",
     "ZSCORE",
 ];
