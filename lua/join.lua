@@ -71,25 +71,31 @@ local function note_join(line)
   change_line(line)
 end
 
--- Whether this life of Redis came back older than what the server knows of the restaurant. Once seen, it is kept: the
--- revs will have caught up when the other lines are joined.
-local function came_back_older(life)
-  if redis.call('HGET', K.meta, 'older') == life then return true end
-  if tonumber(rev_known) <= tonumber(redis.call('HGET', K.revs, restaurant_id) or 0) then return false end
-  redis.call('HSET', K.meta, 'older', life)
-  return true
+-- How many changes the server knows of that this life of Redis does not. Once seen, it is kept: the revs will have
+-- caught up when the other lines are joined.
+local function changes_lost(life)
+  local kept = redis.call('HGET', K.meta, 'older')
+  local of, lost = string.match(kept or '', '^(%d+) (%d+)$')
+  if of == life then return tonumber(lost) end
+  lost = tonumber(rev_known) - tonumber(redis.call('HGET', K.revs, restaurant_id) or 0)
+  if lost <= 0 then return 0 end
+  redis.call('HSET', K.meta, 'older', life .. ' ' .. lost)
+  return lost
 end
 
--- Where Redis loses what it has acknowledged, others may have got the next numbers and places before it came back: as
--- many as the line was ever busy, for as long as nothing was recorded. The first number after that passes over them.
+-- Where Redis loses what it has acknowledged, others may have got the next numbers and places before it came back: the
+-- changes that the server knows of, and as many as the line was ever busy, for as long as nothing was recorded. The
+-- first number after that passes over them.
 local function pass_over_lost(line)
   if line.numbered == epoch then return end
   local life, unrecorded_ms = unpack(redis.call('HMGET', K.src, 'life', 'unrecorded_ms'))
-  local is_new = life and (line.numbered or 0) < tonumber(life)
-  if is_new and (may_lose == '1' or came_back_older(life)) then
-    local passed = math.max(100, 2 * (line.busiest or 0) * (math.ceil(unrecorded_ms / 1000) + 1))
-    line.last_number = line.last_number + passed
-    redis.call('HINCRBY', K.meta, 'joins', passed)
+  if life and (line.numbered or 0) < tonumber(life) then
+    local lost = changes_lost(life)
+    if may_lose == '1' or lost > 0 then
+      local unknown = math.max(100, 2 * (line.busiest or 0) * (math.ceil(unrecorded_ms / 1000) + 1))
+      line.last_number = line.last_number + lost + unknown
+      redis.call('HINCRBY', K.meta, 'joins', lost + unknown)
+    end
   end
   line.numbered = epoch
 end

@@ -157,6 +157,11 @@ impl Queue {
         *known = rev.max(*known);
     }
 
+    /// A restaurant was rebuilt at `rev`: what is known beyond it will not come back.
+    pub fn forget_revs_after(&self, restaurant: RestaurantId, rev: i64) {
+        self.shared.revs.insert(restaurant, rev);
+    }
+
     /// One plain command, with the deadline that every call has.
     async fn query<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, QueueError> {
         self.redis.call(async |redis| command.query_async(redis).await).await

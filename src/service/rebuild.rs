@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Numbers that every line skips at least.
-const SKIP_MIN: u32 = 100;
+const SKIP_MIN: f64 = 100.0;
 
 /// Numbers that a line skips at most: what it would give out in a year.
 const SKIP_MAX: f64 = 10_000_000.0;
@@ -27,11 +27,11 @@ const SKIP_MAX: f64 = 10_000_000.0;
 #[error("the record of {0} cannot be read: {1}")]
 pub struct Unreadable(String, String);
 
-/// What `load` is given.
+/// What `load` is given. `changes_lost`: so many are known that are not in the record.
 ///
 /// # Errors
 /// When a recorded part cannot be read, or that of the restaurant itself is missing.
-pub fn rebuild_of(opening: Opening, recorded: Recorded) -> Result<Rebuild, Unreadable> {
+pub fn rebuild_of(opening: Opening, recorded: Recorded, changes_lost: u64) -> Result<Rebuild, Unreadable> {
     let part = |name: &str| recorded.parts.iter().find(|(part, _)| part == name).map(|(_, packed)| packed);
     let known: RestaurantRecord = unpack("restaurant", part("restaurant").ok_or_else(|| missing("restaurant"))?)?;
     let busiest: HashMap<LineId, i64> = recorded.busiest.iter().copied().collect();
@@ -42,7 +42,7 @@ pub fn rebuild_of(opening: Opening, recorded: Recorded) -> Result<Rebuild, Unrea
             Some(packed) => LineRecord { name, ..unpack("a line", packed)? },
             None => LineRecord::fresh(line, name),
         };
-        skips.insert(line, skip(busiest.get(&line).copied().unwrap_or(0), recorded.unrecorded_s));
+        skips.insert(line, skip(busiest.get(&line).copied().unwrap_or(0), recorded.unrecorded_s, changes_lost));
         lines.push(record);
     }
     // What is counted since the menu was last edited starts as the menu says.
@@ -80,12 +80,13 @@ pub fn rebuild_of(opening: Opening, recorded: Recorded) -> Result<Rebuild, Unrea
     })
 }
 
-/// How many numbers may have been given out since the record was last complete: twice as many as in the line's busiest
-/// second, for as many seconds (docs/RECORD.md).
-fn skip(busiest: i64, unrecorded_s: f64) -> u32 {
-    let given = 2.0 * busiest as f64 * (unrecorded_s.ceil() + 1.0);
+/// How many numbers may have been given out since the record was last complete: as many as changes are known to be
+/// lost, and for what only others know of twice as many as in the line's busiest second, for as many seconds
+/// (docs/RECORD.md).
+fn skip(busiest: i64, unrecorded_s: f64, changes_lost: u64) -> u32 {
+    let unknown = SKIP_MIN.max(2.0 * busiest as f64 * (unrecorded_s.ceil() + 1.0));
     // In range, so nothing is cut off but the fraction.
-    SKIP_MIN.max(given.min(SKIP_MAX) as u32)
+    (unknown + changes_lost as f64).min(SKIP_MAX) as u32
 }
 
 /// Recorded answers as they are kept; those about other tickets than these are left out.
@@ -145,16 +146,21 @@ mod tests {
 
     #[test]
     fn numbers_skip_what_may_have_been_given_out() {
-        for (busiest, unrecorded_s, skipped) in [
-            (0, 0.0, 100),
-            (3, 0.2, 100),
-            (100, 0.0, 200),
-            (100, 0.3, 400),
-            (100, 1.0, 400),
-            (40, 9.5, 880),
-            (1, 1e12, 10_000_000),
+        for (busiest, unrecorded_s, changes_lost, skipped) in [
+            (0, 0.0, 0, 100),
+            (3, 0.2, 0, 100),
+            (100, 0.0, 0, 200),
+            (100, 0.3, 0, 400),
+            (100, 1.0, 0, 400),
+            (40, 9.5, 0, 880),
+            // A rush of which the record knows nothing.
+            (0, 0.4, 125, 225),
+            (100, 1.0, 125, 525),
+            (1, 1e12, 0, 10_000_000),
+            (1, 1.0, u64::MAX, 10_000_000),
         ] {
-            assert_eq!(skip(busiest, unrecorded_s), skipped, "{busiest} joins/s, {unrecorded_s} s");
+            let passed = skip(busiest, unrecorded_s, changes_lost);
+            assert_eq!(passed, skipped, "{busiest} joins/s, {unrecorded_s} s, {changes_lost} lost");
         }
     }
 }

@@ -337,18 +337,18 @@ impl Shared {
         today: &BusinessDay,
     ) -> Result<Opened, OpenError> {
         let began = Instant::now();
-        let rebuild = rebuild_of(opening, recorded)?;
-        let rev_known = self.queue.rev_known(id);
+        // What this server knows of; others may have answered more.
+        let changes_lost = (self.queue.rev_known(id) - recorded.stamp.rev).max(0).cast_unsigned();
+        let rebuild = rebuild_of(opening, recorded, changes_lost)?;
         match self.queue.rebuild(&rebuild, None).await? {
-            Ok(_) => {}
+            // What was lost is lost, and counted.
+            Ok(rebuilt) => self.queue.forget_revs_after(id, rebuilt.stamp.rev),
             Err(Rejection::AlreadyLoaded) => return Ok(Opened::Present),
             Err(Rejection::Superseded) => return Ok(Opened::Elsewhere),
             Err(refusal) => return Err(OpenError::Refused(refusal.code())),
         }
         self.metrics.restaurants_rebuilt.inc();
-        // What this server knows of; others may have answered more.
-        let changes_lost = (rev_known - rebuild.stamp.rev).max(0);
-        self.metrics.restaurants_changes_lost.inc_by(changes_lost.cast_unsigned());
+        self.metrics.restaurants_changes_lost.inc_by(changes_lost);
         tracing::warn!(
             restaurant.id = %id,
             tickets = rebuild.tickets.len(),

@@ -70,6 +70,24 @@ async fn nothing_is_passed_over_where_nothing_can_be_lost() {
     assert_eq!(shop.join("A").await.number, "A002");
 }
 
+/// What the server was told of is lost: a backup was put back, say.
+#[tokio::test]
+async fn what_the_server_knows_of_is_passed_over_in_each_line() {
+    let shop = shop_that(Some(false)).await;
+    for _ in 0..3 {
+        shop.join("A").await;
+    }
+    become_another(&shop).await;
+    shop.set_field("revs", &shop.id.to_string(), "1").await;
+    // It knows of rev 4; 100 are what others may know of.
+    assert_eq!(shop.join("A").await.number, "A373", "60 s at three joins in a second, and 3 more");
+    assert_eq!(shop.join("A").await.number, "A374", "once");
+    for _ in 0..3 {
+        shop.join("A").await;
+    }
+    assert_eq!(shop.join("B").await.number, "B104", "although the server knows of no more by now");
+}
+
 /// A neighbour in the partition that is loaded begins a new epoch, but Redis is the same.
 #[tokio::test]
 async fn a_new_epoch_of_the_same_redis_passes_over_nothing() {

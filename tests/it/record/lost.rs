@@ -86,8 +86,9 @@ struct Evening {
 }
 
 impl Evening {
-    async fn begin() -> Self {
-        let stage = Stage::set(true).await;
+    /// `recording`: the server records, too.
+    async fn begin(recording: bool) -> Self {
+        let stage = Stage::set(recording).await;
         let people = stage.people().await;
         Self { stage, people, http: reqwest::Client::new() }
     }
@@ -167,7 +168,7 @@ fn number_of(ticket: &Value) -> (String, u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn weakness_12_what_was_wiped_is_rebuilt_and_three_hundred_parties_keep_their_places() {
     let mut report = Report::of("record_emptied");
-    let evening = Evening::begin().await;
+    let evening = Evening::begin(true).await;
     let joins = stream::iter(0..320).map(|index| {
         let evening = &evening;
         async move { evening.join(&party(index), &key(index)).await }
@@ -270,10 +271,39 @@ fn lengths(queue: &Value, line: &str) -> usize {
     tickets.filter(|ticket| ticket["line"] == line && ticket["state"] == "waiting").count()
 }
 
+/// The record knows of none of them, not even how fast they came: the server that gave them out does.
+#[tokio::test]
+async fn a_rush_that_nobody_recorded_is_passed_over() {
+    let evening = Evening::begin(false).await;
+    let mut worker = evening.stage.worker();
+    let (status, first) = evening.join(&party(1), &key(0)).await;
+    assert_eq!(status, 201, "{first}");
+    let queue = evening.queue().await;
+    let mut database = evening.stage.database().await;
+    let last = (queue["epoch"].as_i64().expect("an epoch"), queue["rev"].as_i64().expect("a rev"));
+    until("it is recorded", async || (recorded(&mut database).await == last).then_some(())).await;
+    worker.kill();
+    let joins = stream::iter(1..=250).map(|index| {
+        let evening = &evening;
+        async move { evening.join(&json!({ "line": "A", "adults": 2, "channel": "onsite" }), &key(index)).await }
+    });
+    let rush: Vec<(u16, Value)> = joins.buffered(8).collect().await;
+    let highest = rush.iter().map(|(_, ticket)| number_of(ticket).1).max().expect("some");
+    evening.empty_redis().await;
+    let next = until("the line is open again", async || {
+        let (status, ticket) = evening.join(&party(1), &key(9_999)).await;
+        (status == 201).then_some(ticket)
+    })
+    .await;
+    let (letter, number) = number_of(&next);
+    assert_eq!(letter, "A");
+    assert!(number > highest, "A{number} was given to somebody else: the last one was A{highest}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_no_more_is_lost_than_the_lag() {
     let mut report = Report::of("record_emptied_under_load");
-    let evening = Arc::new(Evening::begin().await);
+    let evening = Arc::new(Evening::begin(true).await);
     let over = Arc::new(AtomicBool::new(false));
     // Every number that anybody was given, and when.
     let given: Arc<Mutex<Vec<(Instant, Value)>>> = Arc::default();
