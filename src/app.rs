@@ -3,7 +3,7 @@
 //! Start-up does not wait for Redis or PostgreSQL: the server answers `/healthz` at once and `/readyz` when both have
 //! been seen and every restaurant is open. Later either may go away and come back.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZero, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -14,7 +14,7 @@ use crate::{
     clock,
     config::Config,
     db::Db,
-    hub::{Hub, HubSettings},
+    hub::{Hub, HubSettings, Sockets},
     metrics::Metrics,
     queue::{Live, Queue, QueueSettings},
     serve::{self, Places, PlacesSettings, ServeSettings},
@@ -156,6 +156,7 @@ impl App {
             listen,
             queue: queue.clone(),
             hub: Arc::clone(&hub),
+            sockets: Arc::new(Sockets::start(cores()).context("the threads of the WebSockets")?),
             lines: Lines::new(
                 queue.clone(),
                 Arc::clone(&hub),
@@ -248,6 +249,11 @@ fn begin_work(
         tokio::spawn(recorder::run(recorder, stop.clone())),
         tokio::spawn(retention::run(db.clone(), metrics, config.keep_tickets_days, stop.clone())),
     ])
+}
+
+/// How many threads can work at the same time.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn queue_of(config: &Config) -> anyhow::Result<Queue> {

@@ -35,12 +35,13 @@ use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 use axum::http::HeaderValue;
 pub use edge::REQUEST_MAX;
 pub use limits::SOCKETS_OF_CUSTOMER_MAX;
+pub use live::Kept;
 pub use router::{document, router};
 
 use crate::{
     config::Config,
     domain::TicketId,
-    hub::Hub,
+    hub::{Hub, Sockets},
     metrics::Metrics,
     queue::Queue,
     serve::Places,
@@ -60,6 +61,8 @@ pub struct Parts {
     pub queue: Queue,
     /// The rooms of this server.
     pub hub: Arc<Hub>,
+    /// The WebSockets of this server.
+    pub sockets: Arc<Sockets<Kept>>,
     /// Use cases around lines.
     pub lines: Lines,
     /// Which restaurants there are.

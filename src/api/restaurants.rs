@@ -240,5 +240,5 @@ pub async fn queue(State(api): State<Api>, staff: Staff) -> Result<Response, Pro
 
 /// A frame, encoded once for everybody who asks.
 fn frame(text: Text) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text.into_bytes()).into_response()
+    ([(header::CONTENT_TYPE, "application/json")], text.into_json()).into_response()
 }

@@ -1,12 +1,7 @@
 //! The three WebSockets. Whoever may not connect is told so before the upgrade, as for any other request.
 
-use std::time::Duration;
-
 use axum::{
-    extract::{
-        Path, State,
-        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
-    },
+    extract::{Path, State},
     http::HeaderMap,
     response::Response,
 };
@@ -14,7 +9,7 @@ use axum::{
 use super::{
     Api,
     client::ClientAddress,
-    live,
+    live::Upgrade,
     problem::{Code, Problem},
     responses::{HolderSocket, PublicSocket, StaffSocket},
     session::{Anyone, At, Staff, check_origin, is_staff},
@@ -23,14 +18,9 @@ use super::{
 use crate::{
     db::sessions::SessionId,
     domain::RestaurantId,
-    hub::{Watch, WatchError},
+    hub::{Dismissal, Watch, WatchError},
     protocol::CloseCode,
 };
-
-/// Between two looks at whether a console's session was revoked.
-const SESSION_CHECK: Duration = Duration::from_secs(1);
-
-type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// The board, live
 #[utoipa::path(get, path = "/restaurants/{r}/board/live", tag = "live", operation_id = "watchBoard",
@@ -42,7 +32,7 @@ pub async fn board(
     caller: Anyone,
     At(restaurant): At,
     client: ClientAddress,
-    upgrade: Upgrade,
+    upgrade: Result<Upgrade, Problem>,
 ) -> Result<Response, Problem> {
     check_origin(&headers, &api)?;
     let door = is_staff(&caller.actor_at(restaurant));
@@ -58,7 +48,7 @@ pub async fn ticket(
     headers: HeaderMap,
     Path(ticket): Path<String>,
     client: ClientAddress,
-    upgrade: Upgrade,
+    upgrade: Result<Upgrade, Problem>,
 ) -> Result<Response, Problem> {
     check_origin(&headers, &api)?;
     let ticket = ticket_id(&ticket)?;
@@ -76,7 +66,7 @@ pub async fn console(
     headers: HeaderMap,
     staff: Staff,
     client: ClientAddress,
-    upgrade: Upgrade,
+    upgrade: Result<Upgrade, Problem>,
 ) -> Result<Response, Problem> {
     check_origin(&headers, &api)?;
     connect(&api, client, staff.restaurant, Watch::Console, Some(staff.session), upgrade).await
@@ -88,25 +78,18 @@ async fn connect(
     restaurant: RestaurantId,
     watch: Watch,
     session: Option<SessionId>,
-    upgrade: Upgrade,
+    upgrade: Result<Upgrade, Problem>,
 ) -> Result<Response, Problem> {
-    let upgrade = upgrade.map_err(|_| Problem::new(Code::Malformed).detail("A WebSocket upgrade is expected here."))?;
+    let upgrade = upgrade?;
     let connected = api.limits.connect(client)?;
     let watcher = api.lines.watch(restaurant, watch).await?;
-    let api = api.clone();
-    Ok(live::configured(upgrade).on_upgrade(async move |socket| {
-        live::run(socket, watcher, revoked(&api, session)).await;
-        drop(connected);
-    }))
+    upgrade.hold(api, watcher, connected, session.map(|session| until_revoked(api, session)))
 }
 
-/// Completes when the session is revoked, and never without one.
-async fn revoked(api: &Api, session: Option<SessionId>) -> CloseCode {
-    let Some(session) = session else { return std::future::pending().await };
-    while !api.revocations.contains(session) {
-        tokio::time::sleep(SESSION_CHECK).await;
-    }
-    CloseCode::Unauthenticated
+/// A connection ends when its session is revoked.
+fn until_revoked(api: &Api, session: SessionId) -> Dismissal {
+    let revocations = api.revocations.clone();
+    Box::new(move || revocations.contains(session).then_some(CloseCode::Unauthenticated))
 }
 
 impl From<WatchError> for Problem {

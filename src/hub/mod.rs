@@ -28,7 +28,7 @@ pub use limits::Stats;
 pub use registry::{DoorCodes, Hub};
 pub use room::Room;
 pub use settings::{Cadence, HubSettings};
-pub use socket::{Gone, Inbound, Socket};
+pub use socket::{Dismissal, Sockets, Upgraded};
 pub use source::{Source, SourceError};
 pub use watch::{Watch, WatchError, Watcher};
 

@@ -53,6 +53,8 @@ pub struct HubSettings {
     pub tick_far: Duration,
     /// Between two whole frames that a client asks for.
     pub resync_gap: Duration,
+    /// Between two looks at whether a connection has to end for a reason of its own: a session that was ended.
+    pub dismissal_check: Duration,
     /// How long a client may take to hear why its connection ends.
     pub close_max: Duration,
     /// Who does not take his good-bye within this does not hold up the end of the server.
@@ -88,6 +90,7 @@ impl Default for HubSettings {
             tick_near: Duration::from_secs(4),
             tick_far: Duration::from_secs(20),
             resync_gap: Duration::from_secs(1),
+            dismissal_check: Duration::from_secs(1),
             close_max: Duration::from_secs(1),
             bye_max: Duration::from_secs(2),
             retry_max: Duration::from_secs(3),

@@ -15,7 +15,8 @@ use axum::{
     body::Body,
     extract::{ConnectInfo, Request},
 };
-use hyper::{body::Incoming, server::conn::http1};
+use bytes::Bytes;
+use hyper::{body::Incoming, server::conn::http1, upgrade::OnUpgrade};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -28,8 +29,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use places::{Place, Refused};
-pub use places::{Places, PlacesSettings, customer, raise_open_files};
+use places::Refused;
+pub use places::{Place, Places, PlacesSettings, customer, raise_open_files};
 use stream::Guarded;
 
 /// After an error that is not of one connection (no files, no memory) the loop rests: soon again, but without spinning.
@@ -96,6 +97,20 @@ pub async fn run(
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// The connection of a request that was upgraded, its place, and what was read of it beyond the request. It is in
+/// non-blocking mode, and no longer the runtime's.
+///
+/// # Errors
+/// When it ended before.
+pub async fn raw(upgrade: OnUpgrade) -> io::Result<(std::net::TcpStream, Place, Bytes)> {
+    let upgraded = upgrade.await.map_err(io::Error::other)?;
+    let parts = upgraded
+        .downcast::<TokioIo<Guarded>>()
+        .map_err(|_| io::Error::other("a connection that was not accepted here"))?;
+    let (stream, place) = parts.io.into_inner().into_parts();
+    Ok((stream.into_std()?, place, parts.read_buf))
 }
 
 /// The client went before it was accepted.

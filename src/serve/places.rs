@@ -69,7 +69,7 @@ struct Taken {
 pub(super) struct Refused;
 
 /// A connection's place; free again when it is dropped.
-pub(super) struct Place {
+pub struct Place {
     places: Arc<Places>,
     customer: Option<IpAddr>,
 }

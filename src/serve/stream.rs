@@ -18,7 +18,7 @@ use super::places::Place;
 
 pub(super) struct Guarded {
     stream: TcpStream,
-    _place: Place,
+    place: Place,
     stall_max: Duration,
     /// Runs while the client does not take what is to be written.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -26,7 +26,12 @@ pub(super) struct Guarded {
 
 impl Guarded {
     pub(super) fn new(stream: TcpStream, place: Place, stall_max: Duration) -> Self {
-        Self { stream, _place: place, stall_max, stalled: None }
+        Self { stream, place, stall_max, stalled: None }
+    }
+
+    /// Its parts, for who has its own way to end a client that takes nothing.
+    pub(super) fn into_parts(self) -> (TcpStream, Place) {
+        (self.stream, self.place)
     }
 
     /// What came of a write, or the end if none has gone forward for too long.

@@ -1,7 +1,8 @@
 //! A source and sockets in memory.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
+    io::{self, Read, Write},
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -12,11 +13,17 @@ use serde_json::Value;
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinHandle,
-    time::{Duration, timeout},
+    time::{Duration, Instant, timeout},
 };
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::super::{
-    Gone, Hub, HubSettings, Inbound, Socket, Source, SourceError, Text, Watch, WatchError,
+    Dismissal, Hub, HubSettings, Source, SourceError, Watch, WatchError, Watcher,
+    bells::{Bell, Ringer},
+    socket::{
+        connection::{Connection, Turn},
+        frame::tests::masked,
+    },
     source::{Answer, Delivery},
 };
 use crate::{
@@ -230,7 +237,7 @@ pub(crate) fn hub(source: &Arc<FakeSource>, settings: HubSettings) -> Hub {
 
 /// The client's end of a connection in memory.
 pub(crate) struct Client {
-    inbound: mpsc::UnboundedSender<Inbound>,
+    inbound: mpsc::UnboundedSender<Vec<u8>>,
     outbound: mpsc::Receiver<Sent>,
     closed: Arc<OnceLock<CloseCode>>,
     sent: AtomicUsize,
@@ -240,31 +247,147 @@ pub(crate) struct Client {
 
 #[derive(Debug)]
 enum Sent {
-    Frame(Text),
-    Close(CloseCode),
+    /// Text, and where it was encoded.
+    Frame(String, usize),
+    Pong,
+    Close(u16),
 }
 
+/// What a client can send.
+#[derive(Clone, Debug)]
+pub(crate) enum Say {
+    Text(String),
+    Binary,
+    NotText,
+    Unmasked,
+    Ping,
+    Close,
+}
+
+impl Say {
+    fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Text(text) => masked(OpCode::Data(Data::Text), true, text.as_bytes()),
+            Self::Binary => masked(OpCode::Data(Data::Binary), true, &[1, 2, 3]),
+            Self::NotText => masked(OpCode::Data(Data::Text), true, &[0xff, 0xfe]),
+            Self::Unmasked => vec![0x81, 2, b'{', b'}'],
+            Self::Ping => masked(OpCode::Control(Control::Ping), true, b"there?"),
+            Self::Close => masked(OpCode::Control(Control::Close), true, &1001_u16.to_be_bytes()),
+        }
+    }
+}
+
+/// The server's end: each write is a frame, taken whole or not at all; each read is what the client sent at once.
 struct ServerEnd {
-    inbound: mpsc::UnboundedReceiver<Inbound>,
+    inbound: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    gone: Arc<AtomicBool>,
     outbound: mpsc::Sender<Sent>,
-    closed: Arc<OnceLock<CloseCode>>,
     taken: Arc<AtomicUsize>,
 }
 
-impl Socket for ServerEnd {
-    async fn send(&mut self, text: Text) -> Result<(), Gone> {
-        self.outbound.send(Sent::Frame(text)).await.map_err(|_| Gone)
+impl Write for ServerEnd {
+    fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
+        let sent = match (frame[0], frame[1]) {
+            (0x88, 2) => Sent::Close(u16::from_be_bytes([frame[2], frame[3]])),
+            (0x8a, _) => Sent::Pong,
+            (0x81, len) => {
+                let header_len = 2 + [2, 8].get(usize::from(len).wrapping_sub(126)).unwrap_or(&0);
+                Sent::Frame(String::from_utf8(frame[header_len..].to_vec()).expect("text"), frame.as_ptr() as usize)
+            }
+            _ => panic!("no frame that a server sends: {frame:?}"),
+        };
+        match self.outbound.try_send(sent) {
+            Ok(()) => Ok(frame.len()),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(io::ErrorKind::BrokenPipe.into()),
+        }
     }
 
-    async fn receive(&mut self) -> Inbound {
-        let inbound = self.inbound.recv().await.unwrap_or(Inbound::Closed);
-        self.taken.fetch_add(1, SeqCst);
-        inbound
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
+}
 
-    async fn close(&mut self, code: CloseCode) {
-        let _ = self.closed.set(code);
-        let _ = self.outbound.send(Sent::Close(code)).await;
+impl Read for ServerEnd {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut inbound = self.inbound.lock().expect("lock");
+        let Some(bytes) = inbound.front_mut() else {
+            return if self.gone.load(SeqCst) { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
+        };
+        let len = bytes.len().min(into.len());
+        into[..len].copy_from_slice(&bytes[..len]);
+        bytes.drain(..len);
+        if bytes.is_empty() {
+            inbound.pop_front();
+            self.taken.fetch_add(1, SeqCst);
+        }
+        Ok(len)
+    }
+}
+
+/// A shard of one connection.
+#[derive(Default)]
+struct Rung(Notify);
+
+impl Ringer for Rung {
+    fn ring(&self, watchers: &mut dyn Iterator<Item = u32>) {
+        assert_eq!(watchers.collect::<Vec<_>>(), [7], "its only watcher");
+        self.0.notify_one();
+    }
+}
+
+/// Gives a connection its turns, as a shard does.
+async fn hold(
+    mut watcher: Watcher,
+    end: ServerEnd,
+    mut sent: mpsc::UnboundedReceiver<Vec<u8>>,
+    closed: Arc<OnceLock<CloseCode>>,
+    dismissal: Option<Dismissal>,
+) {
+    let rung = Arc::new(Rung::default());
+    watcher.attach(Bell { ringer: rung.clone(), number: 7 });
+    let (inbound, gone, outbound) = (Arc::clone(&end.inbound), Arc::clone(&end.gone), end.outbound.clone());
+    let room = Arc::clone(watcher.room());
+    let mut connection = Connection::new(end, &[], watcher, dismissal, Instant::now());
+    let mut asked: Option<TicketId> = None;
+    let mut scratch = [0; 4_096];
+    loop {
+        let at = match connection.turn(Instant::now(), &mut scratch) {
+            Turn::Until(at) => at,
+            Turn::Ask(at, ticket) => {
+                asked = Some(ticket);
+                at
+            }
+            Turn::Closing(at, code) => {
+                let _ = closed.set(code);
+                at
+            }
+            Turn::Over => return,
+        };
+        let ask = async {
+            match &asked {
+                Some(ticket) => room.source_ticket(ticket).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = rung.0.notified() => {}
+            bytes = sent.recv(), if !gone.load(SeqCst) => {
+                match bytes {
+                    Some(bytes) => inbound.lock().expect("lock").push_back(bytes),
+                    None => gone.store(true, SeqCst),
+                }
+                connection.set_readable();
+            }
+            _ = outbound.reserve(), if connection.is_blocked() => {}
+            said = ask => {
+                asked = None;
+                if let Some(watcher) = connection.watcher() {
+                    watcher.answer(said);
+                }
+            }
+            () = tokio::time::sleep_until(at) => {}
+        }
     }
 }
 
@@ -285,7 +408,7 @@ impl Client {
     }
 
     pub(crate) async fn try_open(hub: &Hub, watch: Watch, unread_len_max: usize) -> Result<Self, WatchError> {
-        Self::try_open_until(hub, watch, unread_len_max, std::future::pending()).await
+        Self::try_open_until(hub, watch, unread_len_max, None).await
     }
 
     /// A client whose connection must end when that is said.
@@ -293,38 +416,38 @@ impl Client {
         hub: &Hub,
         watch: Watch,
         unread_len_max: usize,
-        dismissed: impl Future<Output = CloseCode> + Send + 'static,
+        dismissal: Option<Dismissal>,
     ) -> Result<Self, WatchError> {
         let watcher = hub.watch(testing::RESTAURANT, watch).await?;
-        let (inbound, inbound_end) = mpsc::unbounded_channel();
+        let (inbound, sent) = mpsc::unbounded_channel();
         let (outbound_end, outbound) = mpsc::channel(unread_len_max);
         let (closed, taken) = (Arc::default(), Arc::default());
         let end = ServerEnd {
-            inbound: inbound_end,
+            inbound: Arc::default(),
+            gone: Arc::default(),
             outbound: outbound_end,
-            closed: Arc::clone(&closed),
             taken: Arc::clone(&taken),
         };
         Ok(Self {
             inbound,
             outbound,
-            closed,
             sent: AtomicUsize::new(0),
             taken,
-            task: tokio::spawn(watcher.run(end, dismissed)),
+            task: tokio::spawn(hold(watcher, end, sent, Arc::clone(&closed), dismissal)),
+            closed,
         })
     }
 
-    /// The next frame, whatever it is.
-    pub(crate) async fn text(&mut self) -> Text {
+    /// The next frame, whatever it is, and where it was encoded.
+    pub(crate) async fn encoded(&mut self) -> (Value, usize) {
         match timeout(PATIENCE, self.outbound.recv()).await.expect("a frame in time") {
-            Some(Sent::Frame(text)) => text,
+            Some(Sent::Frame(text, place)) => (serde_json::from_str(&text).expect("JSON"), place),
             other => panic!("no frame but {other:?}"),
         }
     }
 
     pub(crate) async fn frame(&mut self) -> Value {
-        serde_json::from_str(self.text().await.as_str()).expect("JSON")
+        self.encoded().await.0
     }
 
     /// The next frame that is no tick.
@@ -338,12 +461,13 @@ impl Client {
         panic!("nothing but ticks")
     }
 
-    /// Whatever was sent by now; the clock stands.
+    /// Whatever was sent by now, but answers to pings; the clock stands.
     pub(crate) fn frames_now(&mut self) -> Vec<Value> {
         let mut frames = Vec::new();
         while let Ok(sent) = self.outbound.try_recv() {
             match sent {
-                Sent::Frame(text) => frames.push(serde_json::from_str(text.as_str()).expect("JSON")),
+                Sent::Frame(text, _) => frames.push(serde_json::from_str(&text).expect("JSON")),
+                Sent::Pong => {}
                 Sent::Close(code) => panic!("closed: {code:?}"),
             }
         }
@@ -354,8 +478,11 @@ impl Client {
     pub(crate) async fn closed(&mut self) -> Option<CloseCode> {
         for _ in 0..FRAMES_MAX {
             match timeout(PATIENCE, self.outbound.recv()).await.expect("an end in time") {
-                Some(Sent::Frame(_)) => {}
-                Some(Sent::Close(code)) => return Some(code),
+                Some(Sent::Frame(..) | Sent::Pong) => {}
+                Some(Sent::Close(code)) => {
+                    // On the wire two codes look alike.
+                    return self.closed.get().copied().filter(|known| known.code() == code);
+                }
                 None => return None,
             }
         }
@@ -367,18 +494,18 @@ impl Client {
         self.sent.load(SeqCst) - self.taken.load(SeqCst)
     }
 
-    pub(crate) fn send(&self, inbound: Inbound) {
+    pub(crate) fn send(&self, say: Say) {
         self.sent.fetch_add(1, SeqCst);
-        let _ = self.inbound.send(inbound);
+        let _ = self.inbound.send(say.bytes());
     }
 
     pub(crate) fn send_text(&self, text: &str) {
-        self.send(Inbound::Text(text.to_owned().into()));
+        self.send(Say::Text(text.to_owned()));
     }
 
     /// Goes, and waits until the server has noticed.
     pub(crate) async fn leave(self) {
-        self.send(Inbound::Closed);
+        self.send(Say::Close);
         self.task.await.expect("no panic");
     }
 

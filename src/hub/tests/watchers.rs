@@ -1,10 +1,10 @@
 //! One connection: what is said, what may be asked, and how it ends.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, OnceLock, atomic::Ordering::SeqCst};
 
 use super::{
-    super::{HubSettings, Inbound, SourceError, Watch, WatchError, source::Delivery},
-    fake::{Client, FakeSource, hub, ms, pass, settle},
+    super::{Dismissal, HubSettings, SourceError, Watch, WatchError, source::Delivery},
+    fake::{Client, FakeSource, Say, hub, ms, pass, settle},
 };
 use crate::{
     domain::{
@@ -75,22 +75,22 @@ async fn what_a_client_may_not_send_ends_the_connection() {
     let source = FakeSource::new();
     let hub = hub(&source, HubSettings::default());
     let long = format!(r#"{{"type":"{}"}}"#, "x".repeat(1_024));
-    for (inbound, code) in [
-        (Inbound::Text(long.into()), CloseCode::TooLarge),
-        (Inbound::TooLarge, CloseCode::TooLarge),
-        (Inbound::Binary, CloseCode::Unsupported),
-        (Inbound::Invalid, CloseCode::Invalid),
-        (Inbound::Malformed, CloseCode::Protocol),
-        (Inbound::Text("{".into()), CloseCode::Invalid),
+    for (say, code) in [
+        (Say::Text(long), CloseCode::TooLarge),
+        (Say::Text("x".repeat(100_000)), CloseCode::TooLarge),
+        (Say::Binary, CloseCode::Unsupported),
+        (Say::NotText, CloseCode::Invalid),
+        (Say::Unmasked, CloseCode::Protocol),
+        (Say::Text("{".into()), CloseCode::Invalid),
     ] {
         let mut client = Client::open(&hub, BOARD).await;
-        client.send(inbound.clone());
-        assert_eq!(client.closed().await, Some(code), "{inbound:?}");
+        client.send(say.clone());
+        assert_eq!(client.closed().await, Some(code), "{say:?}");
     }
     let mut client = Client::open(&hub, BOARD).await;
     client.news().await;
-    for inbound in [Inbound::Control, Inbound::Text(r#"{"type":"who knows"}"#.into()), Inbound::Text("[]".into())] {
-        client.send(inbound);
+    for say in [Say::Ping, Say::Text(r#"{"type":"who knows"}"#.into()), Say::Text("[]".into())] {
+        client.send(say);
     }
     settle().await;
     assert_eq!(client.frames_now(), Vec::<serde_json::Value>::new());
@@ -282,7 +282,7 @@ async fn who_does_not_read_does_not_hold_up_a_drain() {
     pass(ms(4_100)).await;
     let since = tokio::time::Instant::now();
     hub.drain("drain", ms(1_000)).await;
-    assert_eq!(since.elapsed(), ms(3_000));
+    assert!(since.elapsed() <= ms(3_000), "{:?}", since.elapsed());
     assert_eq!(board.closed().await, Some(CloseCode::Restart));
 }
 
@@ -291,14 +291,15 @@ async fn who_is_dismissed_hears_why_also_when_he_reads_nothing() {
     let source = FakeSource::new();
     let hub = hub(&source, HubSettings::default());
     for unread_len_max in [1_000, 1] {
-        let (dismiss, dismissed) = tokio::sync::oneshot::channel();
-        let dismissed = async move { dismissed.await.expect("it is said") };
-        let console = Client::try_open_until(&hub, Watch::Console, unread_len_max, dismissed).await.expect("a place");
+        let dismissed = Arc::new(OnceLock::new());
+        let asked = Arc::clone(&dismissed);
+        let dismissal: Option<Dismissal> = Some(Box::new(move || asked.get().copied()));
+        let console = Client::try_open_until(&hub, Watch::Console, unread_len_max, dismissal).await.expect("a place");
         pass(ms(4_100)).await;
-        dismiss.send(CloseCode::Unauthenticated).expect("it is open");
+        dismissed.set(CloseCode::Unauthenticated).expect("not yet");
         let since = tokio::time::Instant::now();
         assert_eq!(console.given_up().await, Some(CloseCode::Unauthenticated));
-        assert!(since.elapsed() <= ms(1_000), "{:?}", since.elapsed());
+        assert!(since.elapsed() <= ms(2_000), "{:?}", since.elapsed());
         assert_eq!(hub.stats().consoles, 0);
     }
 }
@@ -312,7 +313,7 @@ async fn a_flood_of_frames_is_taken_slowly_and_disturbs_nobody() {
     flooder.news().await;
     other.news().await;
     for _ in 0..1_000 {
-        flooder.send(Inbound::Control);
+        flooder.send(Say::Ping);
     }
     settle().await;
     let taken = || 1_000 - flooder.untaken_len();

@@ -1,9 +1,8 @@
-//! One watcher: its place in a room, and the conversation over its connection.
+//! One watcher: its place in a room, and what is said to its client.
 //!
-//! One task, one loop, three inputs: the client, a bell that says "look again", and time. What is to be said is found
-//! by looking at the room, never kept for later; a client that is slow to take a frame finds the newest one next.
-//!
-//! Invariant: while a send waits, nothing is queued for the watcher.
+//! It knows no connection: whoever has one asks it to speak, when a bell says "look again", when it said so itself, and
+//! when the client has asked for something. What is to be said is found by looking at the room, never kept for later; a
+//! client that is slow to take a frame finds the newest one next.
 
 mod board;
 mod console;
@@ -11,12 +10,17 @@ mod phone;
 
 use std::sync::Arc;
 
-use tokio::time::{Duration, Instant, sleep_until, timeout};
+use tokio::time::{Duration, Instant};
 
-use super::{Inbound, Room, Socket, SourceError, Text, bells::Bell, limits::Kind, room::millis};
+use super::{
+    Room, SourceError, Text,
+    bells::{Bell, TicketKey},
+    limits::Kind,
+    room::millis,
+};
 use crate::{
-    domain::TicketId,
-    protocol::{Asked, Bye, CloseCode, FrameType, Tick, asked},
+    domain::{Ticket, TicketId},
+    protocol::{Bye, CloseCode, FrameType, Tick},
 };
 use board::BoardView;
 use console::ConsoleView;
@@ -75,35 +79,71 @@ impl From<SourceError> for WatchError {
     }
 }
 
-/// A place in a room. Dropping it frees the place.
+/// A place in a room, and what its client knows. Dropping it frees the place.
 pub struct Watcher {
-    place: Place,
-    view: View,
-}
-
-/// What is given back when a watcher goes.
-struct Place {
     room: Arc<Room>,
-    kind: Kind,
-    bell: Bell,
-    ticket: Option<TicketId>,
+    view: View,
+    /// Where it is rung, once somebody looks after it.
+    bell: Option<Bell>,
+    told: Option<Told>,
+    seldom: Option<Box<Seldom>>,
 }
 
-impl Drop for Place {
+impl Drop for Watcher {
     fn drop(&mut self) {
-        if let Some(ticket) = &self.ticket {
-            self.room.bells.leave(ticket, &self.bell);
+        if let Some(bell) = &self.bell {
+            self.room.bells.leave(bell, self.view.ticket());
         }
         self.room.exit();
-        self.room.hub.counters.dismiss(self.kind);
+        self.room.hub.counters.dismiss(self.view.kind());
         self.room.hub.departed.notify_waiters();
     }
 }
 
 enum View {
     Board(BoardView),
-    Phone(Box<PhoneView>),
+    Phone(PhoneView),
     Console(ConsoleView),
+}
+
+impl View {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Board(_) => Kind::Board,
+            Self::Phone(_) => Kind::Phone,
+            Self::Console(_) => Kind::Console,
+        }
+    }
+
+    /// The ticket that is watched.
+    fn ticket(&self) -> Option<TicketKey> {
+        match self {
+            Self::Phone(view) => Some(TicketKey::of(view.id())),
+            Self::Board(_) | Self::Console(_) => None,
+        }
+    }
+}
+
+/// What the client knows of the connection.
+#[derive(Clone, Copy)]
+struct Told {
+    at: Instant,
+    live: bool,
+    every_ms: u32,
+}
+
+/// What most watchers never need, so that they need no memory for it.
+#[derive(Default)]
+struct Seldom {
+    /// When the client gets the whole state that it asked for.
+    resync_at: Option<Instant>,
+    resynced_at: Option<Instant>,
+    /// When to say good-bye, once the server stops.
+    leave_at: Option<Instant>,
+    /// The source is being asked for the ticket.
+    asking: bool,
+    /// What it said.
+    answer: Option<Result<Option<Ticket>, SourceError>>,
 }
 
 /// What a look at the room found.
@@ -119,236 +159,171 @@ struct Look {
     missing: bool,
 }
 
+/// What a watcher wants when it has spoken.
+pub(super) struct Next {
+    /// To speak again, if no bell rings before.
+    pub(super) at: Instant,
+    /// The source is to be asked for this ticket, and what it says to be given to [`Watcher::answer`].
+    pub(super) ask: Option<TicketId>,
+}
+
 impl Watcher {
     pub(super) async fn enter(room: Arc<Room>, watch: Watch) -> Result<Self, WatchError> {
-        let (view, kind, ticket) = match watch {
-            Watch::Board { door } => (View::Board(BoardView::new(door)), Kind::Board, None),
-            Watch::Console => (View::Console(ConsoleView::default()), Kind::Console, None),
-            Watch::Ticket(id) => {
-                let view = PhoneView::find(&room, id.clone()).await?;
-                (View::Phone(Box::new(view)), Kind::Phone, Some(id))
-            }
+        let view = match watch {
+            Watch::Board { door } => View::Board(BoardView::new(door)),
+            Watch::Console => View::Console(ConsoleView::default()),
+            Watch::Ticket(id) => View::Phone(PhoneView::find(&room, &id).await?),
         };
         let settings = &room.hub.settings;
         let limit = |max: usize| if settings.limits { max } else { usize::MAX };
-        if !room.hub.counters.admit(kind, limit(settings.connections_max)) {
+        if !room.hub.counters.admit(view.kind(), limit(settings.connections_max)) {
             return Err(WatchError::ServerFull);
         }
         if !room.enter(limit(settings.room_connections_max)) {
-            room.hub.counters.dismiss(kind);
+            room.hub.counters.dismiss(view.kind());
             return Err(WatchError::RoomFull);
         }
         // From here on a drain waits for this place, so it must not have begun.
         let draining = room.hub.drain.get().is_some();
-        let bell = ticket.as_ref().map_or_else(|| room.bells.screens(), |ticket| room.bells.join(ticket));
-        let place = Place { room, kind, bell, ticket };
-        if draining { Err(WatchError::Draining) } else { Ok(Self { place, view }) }
+        let watcher = Self { room, view, bell: None, told: None, seldom: None };
+        if draining { Err(WatchError::Draining) } else { Ok(watcher) }
     }
 
-    /// Talks with the client until either ends it, or `dismissed` says why it must end.
-    pub async fn run(self, mut socket: impl Socket, dismissed: impl Future<Output = CloseCode>) {
-        let Self { place, view } = self;
-        let bell = Arc::clone(&place.bell);
-        let close_max = place.room.hub.settings.close_max;
-        let heard_at = Instant::now();
-        let conversation =
-            Conversation { place, view, heard_at, resync_at: None, resynced_at: None, leave_at: None, told: None };
-        // A frame that is being sent is given up: after it only the end follows.
-        let end = tokio::select! {
-            end = conversation.hold(&mut socket, bell) => end,
-            code = dismissed => Some(code),
-        };
-        if let Some(code) = end {
-            // A client that does not take it is gone.
-            let _ = timeout(close_max, socket.close(code)).await;
-        }
-    }
-}
-
-struct Conversation {
-    place: Place,
-    view: View,
-    /// The client's frames so far, each `inbound_gap` after the one before, end here.
-    heard_at: Instant,
-    /// When the client gets the whole state that it asked for.
-    resync_at: Option<Instant>,
-    resynced_at: Option<Instant>,
-    /// When to say good-bye, once the server stops.
-    leave_at: Option<Instant>,
-    told: Option<Told>,
-}
-
-/// What the client knows of the connection.
-#[derive(Clone, Copy)]
-struct Told {
-    at: Instant,
-    live: bool,
-    every: Duration,
-}
-
-/// The connection ends: with a reason for the client, or because the client has gone.
-type End = Option<CloseCode>;
-
-impl Conversation {
-    async fn hold(mut self, socket: &mut impl Socket, bell: Bell) -> End {
-        loop {
-            // Prepared before the look: what changes after it rings.
-            let rung = bell.notified();
-            tokio::pin!(rung);
-            rung.as_mut().enable();
-            let mut wake_at = match self.speak(socket, rung.as_mut()).await {
-                Ok(wake_at) => wake_at,
-                Err(end) => return end,
-            };
-            let listen_at = self.listen_at();
-            let listens = listen_at <= Instant::now();
-            if !listens {
-                wake_at = wake_at.min(listen_at);
-            }
-            tokio::select! {
-                inbound = socket.receive(), if listens => if let Err(end) = self.listen(inbound) { return end },
-                () = rung => {}
-                () = sleep_until(wake_at) => {}
-            }
-        }
+    /// From now on it is rung here. What happened before is seen by speaking after this.
+    pub(super) fn attach(&mut self, bell: Bell) {
+        self.room.bells.join(&bell, self.view.ticket());
+        self.bell = Some(bell);
     }
 
-    /// Says what there is to say, and when there may be more.
-    async fn speak(&mut self, socket: &mut impl Socket, rung: impl Future<Output = ()>) -> Result<Instant, End> {
-        let now = Instant::now();
-        if let Some(code) = self.place.room.ended.get() {
-            return Err(Some(*code));
+    pub(super) fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
+    /// How long the client may take for a frame.
+    pub(super) fn patience(&self) -> Duration {
+        let hub = &self.room.hub;
+        if hub.drain.get().is_some() { hub.settings.bye_max } else { hub.settings.unwritable_max }
+    }
+
+    /// Says what there is to say.
+    ///
+    /// # Errors
+    /// The connection ends, after what was said: why.
+    pub(super) fn speak(&mut self, now: Instant, say: &mut impl FnMut(&Text)) -> Result<Next, CloseCode> {
+        if let Some(code) = self.room.ended.get() {
+            return Err(*code);
         }
-        self.leave_when_due(socket, now).await?;
-        let resync = self.resync_at.is_some_and(|at| at <= now);
+        self.leave_when_due(now, say)?;
+        let resync = self.seldom.as_ref().is_some_and(|seldom| seldom.resync_at.is_some_and(|at| at <= now));
         if resync {
-            (self.resync_at, self.resynced_at) = (None, Some(now));
+            let seldom = self.seldom();
+            (seldom.resync_at, seldom.resynced_at) = (None, Some(now));
         }
-        let mut look = self.look(resync, now);
-        let live = self.place.room.live();
-        if look.missing && self.told.is_none_or(|told| told.live == live) {
-            look = tokio::select! {
-                look = self.ask_source(now) => look,
-                // What rang may be that the source is silent.
-                () = rung => return Ok(Instant::now()),
-            };
-        } else if look.missing {
-            // First that the room is no longer live, or is again.
-            look.again_at = Some(now);
+        let (mut look, live) = self.look(resync, now);
+        let mut ask = None;
+        if look.missing {
+            if self.told.is_some_and(|told| told.live != live) {
+                // First that the room is no longer live, or is again.
+                look.again_at = Some(now);
+            } else {
+                (look, ask) = self.look_at_source(now);
+            }
         }
-        let every = self.every();
+        let every_ms = self.every_ms();
         if let Some((kind, text)) = look.frame {
-            self.send(socket, kind, text, live, every).await?;
+            self.say(say, kind, &text, Told { at: now, live, every_ms });
         }
         if let Some(code) = look.end {
             if code == CloseCode::PlaceLost {
                 // What else 4404 can mean is said by nothing; a client that knows this word says what to do now.
                 let bye = Text::encode(&Bye::new(PLACE_LOST, 0));
-                self.send(socket, FrameType::Bye, bye, live, every).await?;
+                self.say(say, FrameType::Bye, &bye, Told { at: now, live, every_ms });
             }
-            return Err(Some(code));
+            return Err(code);
         }
+        let every = Duration::from_millis(every_ms.into());
         let told = self.told;
-        if told.is_some_and(|told| (told.live, told.every) != (live, every) || told.at + told.every <= now) {
-            let at = self.place.room.state().clock().read(now);
-            let tick = Text::encode(&Tick::new(at, live, millis(every)));
-            self.send(socket, FrameType::Tick, tick, live, every).await?;
+        if told.is_some_and(|told| (told.live, told.every_ms) != (live, every_ms) || told.at + every <= now) {
+            let at = self.room.state().clock().read(now);
+            let tick = Text::encode(&Tick::new(at, live, every_ms));
+            self.say(say, FrameType::Tick, &tick, Told { at: now, live, every_ms });
         }
         let tick_at = self.told.map_or(now, |told| told.at) + every;
-        let times = [look.again_at, self.resync_at, self.leave_at];
-        Ok(times.into_iter().flatten().fold(tick_at, Instant::min))
+        let seldom = self.seldom.as_ref().map(|seldom| [seldom.resync_at, seldom.leave_at]);
+        let times = seldom.into_iter().flatten().chain([look.again_at]);
+        Ok(Next { at: times.flatten().fold(tick_at, Instant::min), ask })
     }
 
-    fn look(&mut self, resync: bool, now: Instant) -> Look {
-        let room = &self.place.room;
-        match &mut self.view {
+    /// What the room shows, and whether it is live.
+    fn look(&mut self, resync: bool, now: Instant) -> (Look, bool) {
+        let room = &self.room;
+        let look = match &mut self.view {
             View::Board(view) => view.look(room, resync),
             View::Phone(view) => view.look(room, resync, now),
             View::Console(view) => view.look(room, resync),
-        }
+        };
+        (look, room.live())
     }
 
-    async fn ask_source(&mut self, now: Instant) -> Look {
-        match &mut self.view {
-            View::Phone(view) => view.ask_source(&self.place.room, now).await,
-            View::Board(_) | View::Console(_) => Look::default(),
+    /// The room has forgotten the ticket, or does not know it yet.
+    fn look_at_source(&mut self, now: Instant) -> (Look, Option<TicketId>) {
+        let answer = self.seldom().answer.take();
+        let View::Phone(view) = &mut self.view else { return (Look::default(), None) };
+        if let Some(answer) = answer {
+            return (view.learn(&self.room, answer, now), None);
         }
+        let id = view.id().clone();
+        let ask = (!std::mem::replace(&mut self.seldom().asking, true)).then_some(id);
+        (Look::default(), ask)
     }
 
-    fn every(&self) -> Duration {
-        let settings = &self.place.room.hub.settings;
-        match &self.view {
+    /// What the source said of the ticket. To be followed by [`Watcher::speak`].
+    pub(super) fn answer(&mut self, answer: Result<Option<Ticket>, SourceError>) {
+        let seldom = self.seldom();
+        (seldom.asking, seldom.answer) = (false, Some(answer));
+    }
+
+    /// The client wants the whole state. To be followed by [`Watcher::speak`].
+    pub(super) fn resync(&mut self, now: Instant) {
+        let gap = self.room.hub.settings.resync_gap;
+        let seldom = self.seldom();
+        let at = seldom.resynced_at.map_or(now, |last| now.max(last + gap));
+        seldom.resync_at.get_or_insert(at);
+    }
+
+    fn seldom(&mut self) -> &mut Seldom {
+        self.seldom.get_or_insert_default()
+    }
+
+    fn every_ms(&self) -> u32 {
+        let settings = &self.room.hub.settings;
+        millis(match &self.view {
             View::Phone(view) if !view.near() => settings.tick_far,
             View::Board(_) | View::Phone(_) | View::Console(_) => settings.tick_near,
-        }
+        })
     }
 
-    async fn send(
-        &mut self,
-        socket: &mut impl Socket,
-        kind: FrameType,
-        text: Text,
-        live: bool,
-        every: Duration,
-    ) -> Result<(), End> {
-        let hub = &self.place.room.hub;
-        let patience = if hub.drain.get().is_some() { hub.settings.bye_max } else { hub.settings.unwritable_max };
-        match timeout(patience, socket.send(text)).await {
-            Err(_) => Err(Some(CloseCode::TooSlow)),
-            Ok(Err(_)) => Err(None),
-            Ok(Ok(())) => {
-                hub.counters.sent(kind);
-                self.told = Some(Told { at: Instant::now(), live, every });
-                Ok(())
-            }
-        }
+    fn say(&mut self, say: &mut impl FnMut(&Text), kind: FrameType, text: &Text, told: Told) {
+        say(text);
+        self.room.hub.counters.sent(kind);
+        self.told = Some(told);
     }
 
     /// A server that stops says good-bye to each at a time of its own, so that not all come back at once.
-    async fn leave_when_due(&mut self, socket: &mut impl Socket, now: Instant) -> Result<(), End> {
-        if self.place.room.hub.drain.get().is_none() {
+    fn leave_when_due(&mut self, now: Instant, say: &mut impl FnMut(&Text)) -> Result<(), CloseCode> {
+        if self.room.hub.drain.get().is_none() {
             return Ok(());
         }
-        let hub = Arc::clone(&self.place.room.hub);
+        let hub = Arc::clone(&self.room.hub);
         let Some(drain) = hub.drain.get() else { return Ok(()) };
-        let leave_at = *self.leave_at.get_or_insert_with(|| drain.since + drain.spread.mul_f64(rand::random()));
-        if now < leave_at {
+        let at_random = || drain.since + drain.spread.mul_f64(rand::random());
+        if now < *self.seldom().leave_at.get_or_insert_with(at_random) {
             return Ok(());
         }
         let retry_ms = f64::from(millis(hub.settings.retry_max)) * rand::random::<f64>();
         let bye = Text::encode(&Bye::new(&drain.reason, retry_ms as u64));
-        self.send(socket, FrameType::Bye, bye, false, hub.settings.tick_near).await?;
-        Err(Some(CloseCode::Restart))
-    }
-
-    /// When the next frame of the client may be taken. A flood is read no faster than this, and so costs its sender
-    /// the room in its own socket; pings, too, whose answers would else be piled up for a client that reads nothing.
-    fn listen_at(&self) -> Instant {
-        let settings = &self.place.room.hub.settings;
-        self.heard_at.checked_sub(settings.inbound_gap * settings.inbound_burst).unwrap_or_else(Instant::now)
-    }
-
-    fn listen(&mut self, inbound: Inbound) -> Result<(), End> {
-        let settings = &self.place.room.hub.settings;
-        self.heard_at = self.heard_at.max(Instant::now()) + settings.inbound_gap;
-        match inbound {
-            Inbound::Text(text) if text.len() > settings.inbound_len_max => Err(Some(CloseCode::TooLarge)),
-            Inbound::Text(text) => match asked(&text) {
-                None => Err(Some(CloseCode::Invalid)),
-                Some(Asked::Unknown) => Ok(()),
-                Some(Asked::Resync) => {
-                    let now = Instant::now();
-                    let at = self.resynced_at.map_or(now, |last| now.max(last + settings.resync_gap));
-                    self.resync_at.get_or_insert(at);
-                    Ok(())
-                }
-            },
-            Inbound::Binary => Err(Some(CloseCode::Unsupported)),
-            Inbound::TooLarge => Err(Some(CloseCode::TooLarge)),
-            Inbound::Invalid => Err(Some(CloseCode::Invalid)),
-            Inbound::Malformed => Err(Some(CloseCode::Protocol)),
-            Inbound::Control => Ok(()),
-            Inbound::Closed => Err(None),
-        }
+        let every_ms = millis(hub.settings.tick_near);
+        self.say(say, FrameType::Bye, &bye, Told { at: now, live: false, every_ms });
+        Err(CloseCode::Restart)
     }
 }

@@ -9,7 +9,7 @@ use std::{hash::Hasher as _, sync::Arc};
 use tokio::time::{Duration, Instant};
 
 use super::{
-    super::{Room, Text, state::State},
+    super::{Room, SourceError, Text, state::State},
     Look, WatchError,
 };
 use crate::{
@@ -18,12 +18,11 @@ use crate::{
 };
 
 /// The shortest part of its interval after which a position may be shown.
-const JITTER_MIN: f64 = 0.8;
+const JITTER_MIN: f32 = 0.8;
 
 pub(super) struct PhoneView {
-    id: TicketId,
-    /// The ticket as last shown, or as the source knew it.
-    ticket: Option<Arc<Ticket>>,
+    /// The ticket as last shown, or as it was when the phone came.
+    ticket: Arc<Ticket>,
     /// What the last frame said, but for its time.
     shown: Option<u64>,
     version: u64,
@@ -33,29 +32,27 @@ pub(super) struct PhoneView {
     looked_at: Instant,
     /// The part of its interval after which it is looked at again. The interval is that of where it stands now, which
     /// may be less far than where it stood.
-    jitter: f64,
+    jitter: f32,
 }
 
 impl PhoneView {
     /// A ticket of the room, or one that has ended.
-    pub(super) async fn find(room: &Room, id: TicketId) -> Result<Self, WatchError> {
-        let mut view = Self {
-            id,
-            ticket: None,
-            shown: None,
-            version: 0,
-            common: 0,
-            near: true,
-            looked_at: Instant::now(),
-            jitter: 1.0,
+    pub(super) async fn find(room: &Room, id: &TicketId) -> Result<Self, WatchError> {
+        let known = room.state().replica().ticket(id).cloned();
+        let ticket = match known {
+            Some(ticket) => ticket,
+            None => {
+                let unknown = || if room.rebuilt() { WatchError::PlaceLost } else { WatchError::NotFound };
+                Arc::new(room.source_ticket(id).await?.ok_or_else(unknown)?)
+            }
         };
-        let known = room.state().replica().ticket(&view.id).is_some();
-        if !known {
-            let ticket = room.source_ticket(&view.id).await?;
-            let unknown = || if room.rebuilt() { WatchError::PlaceLost } else { WatchError::NotFound };
-            view.ticket = Some(Arc::new(ticket.ok_or_else(unknown)?));
-        }
-        Ok(view)
+        let (shown, version, common) = (None, 0, 0);
+        Ok(Self { ticket, shown, version, common, near: true, looked_at: Instant::now(), jitter: 1.0 })
+    }
+
+    /// The ticket that is watched.
+    pub(super) fn id(&self) -> &TicketId {
+        &self.ticket.id
     }
 
     /// Whether the guest should be ready to come: every change counts.
@@ -66,18 +63,18 @@ impl PhoneView {
     pub(super) fn look(&mut self, room: &Room, resync: bool, now: Instant) -> Look {
         let state = room.state();
         let at = state.clock().read(now);
-        let last = || self.ticket.clone().filter(|ticket| !keeps(ticket, at));
-        let ticket = state.replica().ticket(&self.id).cloned();
-        let Some(ticket) = ticket.or_else(|| state.last_of(&self.id)).or_else(last) else {
+        let last = || Some(Arc::clone(&self.ticket)).filter(|ticket| !keeps(ticket, at));
+        let ticket = state.replica().ticket(self.id()).cloned();
+        let Some(ticket) = ticket.or_else(|| state.last_of(self.id())).or_else(last) else {
             return Look { missing: true, ..Look::default() };
         };
         self.show(room, &state, ticket, resync, now)
     }
 
-    /// The room has forgotten the ticket, or does not know it yet.
-    pub(super) async fn ask_source(&mut self, room: &Room, now: Instant) -> Look {
+    /// What the source says of a ticket that the room has forgotten, or does not know yet.
+    pub(super) fn learn(&mut self, room: &Room, answer: Result<Option<Ticket>, SourceError>, now: Instant) -> Look {
         let retry = Look { again_at: Some(now + room.hub.settings.snapshot_gap), ..Look::default() };
-        match room.source_ticket(&self.id).await {
+        match answer {
             Err(_) => retry,
             Ok(None) => {
                 let end = if room.rebuilt() { CloseCode::PlaceLost } else { CloseCode::NotFound };
@@ -99,7 +96,7 @@ impl PhoneView {
         let interval = ahead.and_then(|ahead| settings.cadence.interval(ahead));
         let own = self.shown.is_none()
             || self.common != state.common()
-            || self.ticket.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &ticket));
+            || !Arc::ptr_eq(&self.ticket, &ticket);
         let mut look = Look::default();
         let changed = own || self.version != state.version();
         let due = interval.is_none() || self.position_at(interval) <= now;
@@ -116,7 +113,7 @@ impl PhoneView {
                 look.end = Some(CloseCode::Normal);
             }
             (self.shown, self.version, self.common) = (Some(said), state.version(), state.common());
-            self.ticket = Some(ticket);
+            self.ticket = ticket;
             (self.looked_at, self.jitter) = (now, jitter());
         } else if !changed && due {
             (self.looked_at, self.jitter) = (now, jitter());
@@ -127,12 +124,12 @@ impl PhoneView {
 
     /// When a position may be shown again.
     fn position_at(&self, interval: Option<Duration>) -> Instant {
-        self.looked_at + interval.unwrap_or_default().mul_f64(self.jitter)
+        self.looked_at + interval.unwrap_or_default().mul_f32(self.jitter)
     }
 }
 
-fn jitter() -> f64 {
-    JITTER_MIN + (1.0 - JITTER_MIN) * rand::random::<f64>()
+fn jitter() -> f32 {
+    JITTER_MIN + (1.0 - JITTER_MIN) * rand::random::<f32>()
 }
 
 /// A frame without where and when it was made.
