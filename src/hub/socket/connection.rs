@@ -21,11 +21,11 @@ use crate::{
     protocol::{Asked, CloseCode, asked},
 };
 
-/// Says why a connection must end, once it must; asked every [`HubSettings::dismissal_check`].
+/// Says why a connection must end, once it must. Asked every [`HubSettings::dismissal_check`].
 pub type Dismissal = Box<dyn Fn() -> Option<CloseCode> + Send>;
 
-/// After a close frame, so much more is read for the client's own, within `close_max`: a slow reader may have sent a lot
-/// before it hears that it is slow.
+/// After a close frame, so many bytes more are read for the client's own, within `close_max`: a slow reader may have
+/// sent a lot before it hears that it is slow.
 const LEFTOVERS_MAX: usize = 1_024 * 1_024;
 
 pub(in crate::hub) struct Connection<S> {
@@ -76,6 +76,15 @@ pub(in crate::hub) enum Turn {
     Closing(Instant, CloseCode),
     /// It is over: to be dropped.
     Over,
+}
+
+impl Turn {
+    fn asking(at: Instant, ask: Option<TicketId>) -> Self {
+        match ask {
+            None => Self::Until(at),
+            Some(ticket) => Self::Ask(at, ticket),
+        }
+    }
 }
 
 /// The connection ends: with a reason for the client, or because the client has gone.
@@ -160,6 +169,7 @@ impl<S: Read + Write> Wire<S> {
         }
         let checked_at = dismissal.map(|_| now + settings(watcher).dismissal_check);
         let until = |at: Instant| checked_at.map_or(at, |checked_at| at.min(checked_at));
+        let mut ask = None;
         loop {
             self.flush().map_err(|_| None)?;
             if let Some(unsent) = &self.unsent {
@@ -167,7 +177,7 @@ impl<S: Read + Write> Wire<S> {
                 if patient_until <= now {
                     return Err(Some(CloseCode::TooSlow));
                 }
-                return Ok(Turn::Until(until(patient_until)));
+                return Ok(Turn::asking(until(patient_until), ask));
             }
             let Self { stream, unsent, .. } = self;
             let mut gone = false;
@@ -176,16 +186,14 @@ impl<S: Read + Write> Wire<S> {
                 return Err(None);
             }
             let next = next?;
+            ask = ask.or(next.ask);
             if self.unsent.is_some() || self.listen(watcher, now, scratch)?.is_break() {
                 continue;
             }
             // A frame that has not come whole is told of by the socket; one that has and was not taken, by time alone.
             let listen_at = Some(self.listen_at(settings(watcher))).filter(|at| self.has_more() && *at > now);
             let at = listen_at.map_or(next.at, |at| next.at.min(at));
-            return Ok(match next.ask {
-                None => Turn::Until(until(at)),
-                Some(ticket) => Turn::Ask(until(at), ticket),
-            });
+            return Ok(Turn::asking(until(at), ask));
         }
     }
 

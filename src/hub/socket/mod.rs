@@ -1,8 +1,8 @@
 //! The socket loop: the WebSockets of this server, from the upgrade on.
 //!
-//! A few threads, the shards, hold all of them: each an entry in a slab, no task, no buffer. A frame is encoded once and
-//! written to each socket by one system call; what a client does not take at once is kept until it does, and then it
-//! gets the newest state.
+//! A few threads, the shards, hold all of them: each an entry in a slab, no task, no buffer. A frame is encoded once
+//! and written to each socket by one system call; what a client does not take at once is kept until it does, and then
+//! it gets the newest state.
 //!
 //! Reading order: `frame` (what clients send), `connection` (one of them), `wheel` (times), `shard` (the loop).
 
