@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{Millis, event::PaceRecord};
 
 /// A range of waits. Unrounded: pages round to 5 minutes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct Eta {
     /// Seconds, the early end.
     pub low_s: u32,

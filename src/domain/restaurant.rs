@@ -21,7 +21,7 @@ pub enum OpenState {
 }
 
 /// What staff want everybody to read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct Announcement {
     /// The text, never empty.
     pub text: String,
@@ -74,7 +74,7 @@ pub struct RestaurantRecord {
 }
 
 /// A number that was called, and when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub struct NumberAt {
     /// `A017`.
     pub number: String,

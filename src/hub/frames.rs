@@ -43,8 +43,7 @@ impl Text {
     /// The JSON.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.frame[usize::from(self.json_at)..])
-            .expect("Invariant: a Text is made from JSON text")
+        std::str::from_utf8(&self.frame[usize::from(self.json_at)..]).expect("Invariant: a Text is made from JSON text")
     }
 
     /// The JSON as shared bytes, valid UTF-8.

@@ -221,7 +221,9 @@ pub struct TicketRestaurant {
 /// What the holder of a ticket sees.
 #[must_use]
 pub fn ticket_frame(replica: &Replica, ticket: &Ticket, heading: Heading) -> TicketFrame {
-    let ahead = replica.ahead(ticket).map(|ahead| ahead.total);
+    let ahead = replica.ahead(ticket);
+    let eta = ahead.and_then(|ahead| replica.eta_behind(ticket, ahead));
+    let ahead = ahead.map(|ahead| ahead.total);
     let restaurant = replica.restaurant();
     let line = replica.lines().get(&ticket.line);
     let Stamp { epoch, rev } = replica.stamp();
@@ -232,7 +234,7 @@ pub fn ticket_frame(replica: &Replica, ticket: &Ticket, heading: Heading) -> Tic
         at: heading.at,
         live: heading.live,
         every_ms: heading.every_ms,
-        own: OwnView::new(ticket, ahead, replica.eta(ticket)),
+        own: OwnView::new(ticket, ahead, eta),
         restaurant: TicketRestaurant {
             slug: restaurant.slug.clone(),
             name: restaurant.name.clone(),

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Files that are not connections of clients: Redis, PostgreSQL, logs, the listener, and some to spare.
-const OTHER_FILES: usize = 256;
+const OTHER_FILES: usize = 128;
 
 /// How many open files a process has where it cannot be found out.
 const OPEN_FILES_USUAL: usize = 1_024;

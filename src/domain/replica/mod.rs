@@ -277,7 +277,12 @@ impl Replica {
     /// How long a waiting ticket will wait: by the seatings of its class and those of its class ahead of it.
     #[must_use]
     pub fn eta(&self, ticket: &Ticket) -> Option<Eta> {
-        let ahead = self.ahead(ticket)?;
+        self.eta_behind(ticket, self.ahead(ticket)?)
+    }
+
+    /// [`Replica::eta`], for who knows already how many are ahead.
+    #[must_use]
+    pub fn eta_behind(&self, ticket: &Ticket, ahead: Ahead) -> Option<Eta> {
         estimate(self.pace(ticket.line, ticket.party()), ahead.of_class, None)
     }
 

@@ -22,8 +22,30 @@ pub struct Ahead {
 /// The waiting of a line, by order as text, then id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Waiting {
-    classes: [VecDeque<Arc<Ticket>>; CLASSES],
+    classes: [VecDeque<Placed>; CLASSES],
     onsite: u32,
+}
+
+/// A waiting ticket, with so much of its place beside it that finding one touches few tickets.
+#[derive(Clone, Debug, PartialEq)]
+struct Placed {
+    /// The beginning of its order, as a number that compares like the text.
+    key: u128,
+    ticket: Arc<Ticket>,
+}
+
+impl Placed {
+    fn compare(&self, key: u128, ticket: &Ticket) -> Ordering {
+        self.key.cmp(&key).then_with(|| by_place(&self.ticket, ticket))
+    }
+}
+
+fn key_of(ticket: &Ticket) -> u128 {
+    let order = ticket.order.as_bytes();
+    let mut key = [0; size_of::<u128>()];
+    let len = order.len().min(key.len());
+    key[..len].copy_from_slice(&order[..len]);
+    u128::from_be_bytes(key)
 }
 
 impl Waiting {
@@ -56,8 +78,9 @@ impl Waiting {
     /// How many stand before this place.
     #[must_use]
     pub fn ahead(&self, ticket: &Ticket) -> Ahead {
+        let key = key_of(ticket);
         let before =
-            |class: &VecDeque<Arc<Ticket>>| count(class.partition_point(|other| by_place(other, ticket).is_lt()));
+            |class: &VecDeque<Placed>| count(class.partition_point(|other| other.compare(key, ticket).is_lt()));
         Ahead { total: self.classes.iter().map(before).sum(), of_class: before(&self.classes[index(ticket.party())]) }
     }
 
@@ -66,7 +89,7 @@ impl Waiting {
         let mut next = [0; CLASSES];
         std::iter::from_fn(move || {
             let heads = self.classes.iter().zip(next).enumerate();
-            let heads = heads.filter_map(|(index, (class, next))| Some((index, class.get(next)?)));
+            let heads = heads.filter_map(|(index, (class, next))| Some((index, &class.get(next)?.ticket)));
             let (index, ticket) = heads.min_by(|(_, a), (_, b)| by_place(a, b))?;
             next[index] += 1;
             Some(ticket)
@@ -75,14 +98,16 @@ impl Waiting {
 
     fn put(&mut self, ticket: &Arc<Ticket>) {
         let class = &mut self.classes[index(ticket.party())];
-        let place = class.partition_point(|other| by_place(other, ticket).is_lt());
-        class.insert(place, Arc::clone(ticket));
+        let key = key_of(ticket);
+        let place = class.partition_point(|other| other.compare(key, ticket).is_lt());
+        class.insert(place, Placed { key, ticket: Arc::clone(ticket) });
         self.onsite += u32::from(ticket.checked_in);
     }
 
     fn remove(&mut self, ticket: &Ticket) {
         let class = &mut self.classes[index(ticket.party())];
-        if let Ok(place) = class.binary_search_by(|other| by_place(other, ticket)) {
+        let key = key_of(ticket);
+        if let Ok(place) = class.binary_search_by(|other| other.compare(key, ticket)) {
             class.remove(place);
             self.onsite -= u32::from(ticket.checked_in);
         }

@@ -209,12 +209,7 @@ impl<S: Read + Write> Wire<S> {
     }
 
     /// Takes what the client has sent; `Break`: the watcher is to speak about it, or the client takes nothing.
-    fn listen(
-        &mut self,
-        watcher: &mut Watcher,
-        now: Instant,
-        scratch: &mut [u8],
-    ) -> Result<ControlFlow<()>, End> {
+    fn listen(&mut self, watcher: &mut Watcher, now: Instant, scratch: &mut [u8]) -> Result<ControlFlow<()>, End> {
         while self.has_more() && self.listen_at(settings(watcher)) <= now {
             let len_max = settings(watcher).inbound_len_max;
             let Some(inbound) = self.reader.as_mut().and_then(|reader| reader.next(len_max)) else {

@@ -4,7 +4,10 @@
 //! every position of the next few; further back, positions are shown at most once in an interval that grows with the
 //! distance. The intervals are jittered downwards, so that nobody waits longer and not all look at the same time.
 
-use std::{hash::Hasher as _, sync::Arc};
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+};
 
 use tokio::time::{Duration, Instant};
 
@@ -13,8 +16,11 @@ use super::{
     Look, WatchError,
 };
 use crate::{
-    domain::{Ticket, TicketId, TicketState, replica::keeps},
-    protocol::{CloseCode, FrameType, TicketFrame, may_come_back, ticket_frame},
+    domain::{
+        RestaurantRecord, Ticket, TicketId, TicketState,
+        replica::{Ahead, Replica, keeps},
+    },
+    protocol::{CloseCode, FrameType, may_come_back, ticket_frame},
 };
 
 /// The shortest part of its interval after which a position may be shown.
@@ -92,11 +98,10 @@ impl PhoneView {
 
     fn show(&mut self, room: &Room, state: &State, ticket: Arc<Ticket>, resync: bool, now: Instant) -> Look {
         let settings = &room.hub.settings;
-        let ahead = state.replica().ahead(&ticket).map(|ahead| ahead.total);
+        let place = state.replica().ahead(&ticket);
+        let ahead = place.map(|ahead| ahead.total);
         let interval = ahead.and_then(|ahead| settings.cadence.interval(ahead));
-        let own = self.shown.is_none()
-            || self.common != state.common()
-            || !Arc::ptr_eq(&self.ticket, &ticket);
+        let own = self.shown.is_none() || self.common != state.common() || !Arc::ptr_eq(&self.ticket, &ticket);
         let mut look = Look::default();
         let changed = own || self.version != state.version();
         let due = interval.is_none() || self.position_at(interval) <= now;
@@ -104,9 +109,10 @@ impl PhoneView {
             self.near = ahead.map_or(ticket.state == TicketState::Called, |ahead| ahead <= settings.cadence.near);
             let every = if self.near { settings.tick_near } else { settings.tick_far };
             let heading = state.heading(now, super::millis(every));
-            let frame = ticket_frame(state.replica(), &ticket, heading);
-            let said = fingerprint(frame.clone());
-            if resync || self.shown != Some(said) {
+            let said = fingerprint(state.replica(), &ticket, place, heading.every_ms);
+            let same_ticket = Arc::ptr_eq(&self.ticket, &ticket) || self.ticket == ticket;
+            if resync || self.shown != Some(said) || !same_ticket {
+                let frame = ticket_frame(state.replica(), &ticket, heading);
                 look.frame = Some((FrameType::Ticket, Text::encode(&frame)));
             }
             if !may_come_back(&ticket, heading.at) {
@@ -132,24 +138,78 @@ fn jitter() -> f32 {
     JITTER_MIN + (1.0 - JITTER_MIN) * rand::random::<f32>()
 }
 
-/// A frame without where and when it was made.
-fn fingerprint(frame: TicketFrame) -> u64 {
-    struct Digest(std::hash::DefaultHasher);
-    impl std::io::Write for Digest {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.write(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
+/// What a ticket's frame says besides the ticket itself, and besides where and when it was made.
+fn fingerprint(replica: &Replica, ticket: &Ticket, place: Option<Ahead>, every_ms: u32) -> u64 {
+    let eta = place.and_then(|place| replica.eta_behind(ticket, place));
+    let RestaurantRecord { slug, name, state, until, reason, announcement, .. } = replica.restaurant();
+    let line = replica.lines().get(&ticket.line);
+    let line = line.map(|line| (&line.name, line.state, line.until, &line.reason, line.recent.first()));
+    let mut digest = DefaultHasher::new();
+    (place.map(|place| place.total), eta, every_ms, line).hash(&mut digest);
+    (slug, name, state, until, reason, announcement, replica.policy().close_ahead).hash(&mut digest);
+    digest.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use crate::{
+        domain::{
+            Announcement, OpenState,
+            replica::Snapshot,
+            restaurant::NumberAt,
+            testing::{Random, line, random_ticket, snapshot},
+        },
+        protocol::Heading,
+    };
+
+    use super::*;
+
+    /// A frame without where and when it was made, and without its ticket.
+    fn said(replica: &Replica, ticket: &Ticket, every_ms: u32) -> String {
+        let heading = Heading { at: 0, live: true, every_ms };
+        let mut frame = serde_json::to_value(ticket_frame(replica, ticket, heading)).expect("JSON");
+        frame["rev"] = 0.into();
+        frame.to_string()
     }
-    let mut frame = TicketFrame { epoch: 0, rev: 0, at: 0, live: false, ..frame };
-    for notice in &mut frame.notices {
-        // Derived notices are as old as their frame.
-        notice.at = if notice.id < 0 { 0 } else { notice.at };
+
+    /// Restaurants that differ in one thing or another: frames that differ are told apart.
+    #[test]
+    fn what_is_said_otherwise_has_another_fingerprint() {
+        let mut random = Random::new(5);
+        let ticket = Arc::new(random_ticket(&mut random, 1_000));
+        let waiting = Ticket { state: TicketState::Waiting, line: line('A'), order: "5".into(), ..(*ticket).clone() };
+        let mut known: HashMap<u64, String> = HashMap::new();
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..3_000 {
+            let mut here: Snapshot = snapshot();
+            let mut pick = |values: u32| random.below(values) as usize;
+            here.restaurant.name = ["one", "two"][pick(2)].to_owned();
+            here.restaurant.state = [OpenState::Open, OpenState::Paused][pick(2)];
+            here.restaurant.until = [None, Some(9_000)][pick(2)];
+            here.restaurant.reason = [None, Some("rest".to_owned())][pick(2)].clone();
+            let text = |at| Announcement { text: "hear".to_owned(), until: None, at };
+            here.restaurant.announcement = [None, Some(text(500)), Some(text(600))][pick(3)].clone();
+            here.policy.close_ahead = [0, 3][pick(2)];
+            let record = here.lines.get_mut(&line('A')).expect("line A");
+            record.name = ["hall", "bar"][pick(2)].to_owned();
+            record.state = [OpenState::Open, OpenState::Paused][pick(2)];
+            record.recent = [vec![], vec![NumberAt { number: "A7".to_owned(), at: 800 }]][pick(2)].clone();
+            here.tickets = (0..pick(5))
+                .map(|index| Ticket {
+                    order: format!("4{index}"),
+                    ..Ticket { id: crate::domain::testing::ticket(index as u32).id, ..waiting.clone() }
+                })
+                .collect();
+            here.tickets.push(waiting.clone());
+            let every_ms = [4_000, 20_000][pick(2)];
+            let replica = Replica::new(here);
+            let said = said(&replica, &waiting, every_ms);
+            let fingerprint = fingerprint(&replica, &waiting, replica.ahead(&waiting), every_ms);
+            assert_eq!(known.entry(fingerprint).or_insert_with(|| said.clone()), &said, "two frames look alike");
+            seen.insert(said);
+        }
+        assert!(seen.len() > 500, "{} different frames", seen.len());
     }
-    let mut digest = Digest(std::hash::DefaultHasher::new());
-    serde_json::to_writer(&mut digest, &frame).expect("Invariant: frames have text keys and finite numbers");
-    digest.0.finish()
 }
