@@ -26,6 +26,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run one server against the Redis and PostgreSQL named by WAITLESS_REDIS_URL and WAITLESS_DATABASE_URL
     Serve {
+        /// Share the port with other servers of this machine that say the same: a process holds about 20,000 screens,
+        /// several hold more
+        #[arg(long)]
+        share_port: bool,
         /// Set by `waitless dev` alone, to its data folder: allows the demo accounts, and lets the next `dev` recognise
         /// a server that a killed one left behind.
         #[arg(long, hide = true, value_name = "DATA")]

@@ -48,7 +48,7 @@ fn run() -> Result<(), Ended> {
     let cli = cli::read().map_err(|lines| Ended { code: Ended::BAD_CONFIGURATION, lines })?;
     telemetry::start(&cli.settings.log).map_err(|line| Ended::new(Ended::BAD_CONFIGURATION, line))?;
     match cli.command {
-        Command::Serve { started_by_dev } => serve(&cli.settings, started_by_dev.is_some()),
+        Command::Serve { share_port, started_by_dev } => serve(&cli.settings, share_port, started_by_dev.is_some()),
         Command::Dev { lan } => supervise(&cli.settings, lan),
         Command::Worker => work(&cli.settings),
         Command::Rebuild => rebuild(&cli.settings),
@@ -56,12 +56,12 @@ fn run() -> Result<(), Ended> {
     }
 }
 
-fn serve(settings: &Settings, dev: bool) -> Result<(), Ended> {
+fn serve(settings: &Settings, share_port: bool, dev: bool) -> Result<(), Ended> {
     let mut config =
         Config::from_settings(settings).map_err(|lines| Ended { code: Ended::BAD_CONFIGURATION, lines })?;
     config.dev = dev;
     waitless::serve::raise_open_files();
-    let listener = listen::bind(config.listen).map_err(|line| Ended::new(Ended::UNUSABLE, line))?;
+    let listener = listen::bind(config.listen, share_port).map_err(|line| Ended::new(Ended::UNUSABLE, line))?;
     runtime(Builder::new_multi_thread())?.block_on(serve_until_stopped(listener, config)).map_err(failed)
 }
 

@@ -171,7 +171,7 @@ fn no_lan_address() -> DevError {
 
 /// The address for the server, free a moment ago; port 0 becomes a real one, so that a restarted server keeps it.
 fn free_address(config: &Config) -> Result<SocketAddr, DevError> {
-    let listener = listen::bind(config.listen).map_err(DevError::Unusable)?;
+    let listener = listen::bind(config.listen, false).map_err(DevError::Unusable)?;
     listener.local_addr().map_err(|error| DevError::Failed(error.to_string()))
 }
 

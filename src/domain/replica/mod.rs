@@ -83,7 +83,8 @@ pub struct Replica {
     menu: Vec<MenuItem>,
     stock: BTreeMap<String, i64>,
     pace: Pace,
-    tickets: BTreeMap<TicketId, Arc<Ticket>>,
+    /// Looked into by every phone at every change. The ids are ours, so nobody can choose ones that collide.
+    tickets: foldhash::HashMap<TicketId, Arc<Ticket>>,
     // Invariant: what follows is derived from `tickets`, which only `put` and `remove` change.
     standings: BTreeMap<LineId, Standing>,
     lapses: BTreeSet<(Millis, TicketId)>,
@@ -103,7 +104,7 @@ impl Replica {
             menu,
             stock,
             pace,
-            tickets: BTreeMap::new(),
+            tickets: foldhash::HashMap::default(),
             standings: BTreeMap::new(),
             lapses: BTreeSet::new(),
         };
@@ -259,7 +260,9 @@ impl Replica {
 
     /// All that are still shown, by id.
     pub fn tickets(&self) -> impl Iterator<Item = &Arc<Ticket>> {
-        self.tickets.values()
+        let mut tickets: Vec<_> = self.tickets.values().collect();
+        tickets.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        tickets.into_iter()
     }
 
     /// Who waits, was called and was missed in a line.

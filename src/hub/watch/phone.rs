@@ -5,7 +5,7 @@
 //! distance. The intervals are jittered downwards, so that nobody waits longer and not all look at the same time.
 
 use std::{
-    hash::{DefaultHasher, Hash as _, Hasher as _},
+    hash::{BuildHasher as _, Hash as _, Hasher as _},
     sync::Arc,
 };
 
@@ -144,7 +144,7 @@ fn fingerprint(replica: &Replica, ticket: &Ticket, place: Option<Ahead>, every_m
     let RestaurantRecord { slug, name, state, until, reason, announcement, .. } = replica.restaurant();
     let line = replica.lines().get(&ticket.line);
     let line = line.map(|line| (&line.name, line.state, line.until, &line.reason, line.recent.first()));
-    let mut digest = DefaultHasher::new();
+    let mut digest = foldhash::quality::FixedState::default().build_hasher();
     (place.map(|place| place.total), eta, every_ms, line).hash(&mut digest);
     (slug, name, state, until, reason, announcement, replica.policy().close_ahead).hash(&mut digest);
     digest.finish()
