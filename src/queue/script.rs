@@ -1,7 +1,7 @@
 //! Lua scripts: read from `lua/` when the binary is built, joined with their shared parts, run by hash.
 //!
-//! A script says `--@use name…`; the loader puts `lua/lib/<name>.lua` there, without the functions that the script has no
-//! use for: Lua makes each of them anew at every call. Redis reports errors by line of the joined text;
+//! A script says `--@use name…`; the loader puts `lua/lib/<name>.lua` there, without the functions that the script has
+//! no use for: Lua makes each of them anew at every call. Redis reports errors by line of the joined text;
 //! [`Script::explain`] maps them back to the file an engineer can open.
 
 use std::collections::{HashMap, HashSet};
