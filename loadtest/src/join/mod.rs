@@ -77,6 +77,12 @@ pub(crate) struct Options {
     out: PathBuf,
 }
 
+/// A round in which others used more of this machine than this is told apart, and made up for by another one.
+const QUIET_CORES: f64 = 0.25;
+
+/// Rounds in all, at most, for each that was asked for.
+const TRIES: usize = 3;
+
 /// One turn through HTTP.
 struct Turn {
     joined: Joined,
@@ -107,18 +113,27 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let appendfsync = probe.appendfsync().await?;
     let bare = Bare::record(&probe, &shops).await?;
 
-    let (mut turns, mut bare_turns, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut quiet, mut disturbed, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     // The first guess of what the bare script does; a turn's figure is the guess of the next.
     let mut guess_per_s = 5_000.0;
-    for round in 0..options.rounds {
-        let turn = bare_turn(&options, &mut probe, &shops, &bare, guess_per_s, &mut problems).await?;
-        guess_per_s = turn.per_s;
-        let line = format!("round {round}: bare {:.0}/s", turn.per_s);
-        bare_turns.push(turn);
+    while quiet.len() < options.rounds && quiet.len() + disturbed.len() < TRIES * options.rounds {
+        let bare_turn = bare_turn(&options, &mut probe, &shops, &bare, guess_per_s, &mut problems).await?;
+        guess_per_s = bare_turn.per_s;
         let turn = http_turn(&options, &mut probe, &shops, &mut problems).await?;
-        println!("{line}, HTTP {:.0}/s, {:.0} µs of the server", turn.joined.per_s(), turn.cost.server_us);
-        turns.push(turn);
+        let others = bare_turn.cost.others_cores.max(turn.cost.others_cores);
+        println!(
+            "bare {:.0}/s, HTTP {:.0}/s, {:.0} µs of the server; others used {others:.2} cores",
+            bare_turn.per_s,
+            turn.joined.per_s(),
+            turn.cost.server_us
+        );
+        let rounds = if others <= QUIET_CORES { &mut quiet } else { &mut disturbed };
+        rounds.push((bare_turn, turn));
     }
+    let (quiet_rounds, disturbed_rounds) = (quiet.len(), disturbed.len());
+    // Figures of a machine that was never quiet still are figures, and said to be such.
+    let rounds = if quiet.is_empty() { disturbed } else { quiet };
+    let (bare_turns, turns): (Vec<BareTurn>, Vec<Turn>) = rounds.into_iter().unzip();
     let figures = |figure: &dyn Fn(&Turn) -> f64| median(turns.iter().map(figure).collect());
     let bare_figures = |figure: &dyn Fn(&BareTurn) -> f64| median(bare_turns.iter().map(figure).collect());
     let joins_per_s = figures(&|turn| turn.joined.per_s());
@@ -129,7 +144,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         "took_s": began.elapsed().as_secs_f64(),
         "joins_per_s": joins_per_s.round(),
         "bare_per_s": bare_per_s.round(),
-        "ratio": round_to(joins_per_s / bare_per_s, 2),
+        "ratio": round_to(median(turns.iter().zip(&bare_turns).map(|(turn, bare)| turn.joined.per_s() / bare.per_s).collect()), 2),
+        "quiet_rounds": quiet_rounds,
+        "disturbed_rounds": disturbed_rounds,
         "p50_ms": round_to(figures(&|turn| turn.joined.latency_ms(0.50)), 2),
         "p99_ms": round_to(figures(&|turn| turn.joined.latency_ms(0.99)), 2),
         "bare_p50_ms": round_to(bare_figures(&|turn| turn.p50_ms), 2),
