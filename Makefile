@@ -2,7 +2,7 @@
 # WAITLESS_* variables pass through: `WAITLESS_LISTEN=127.0.0.1:9000 make run`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults soak bench-record servers screenshots lighthouse
+.PHONY: help run test check faults soak bench-record bench-join bench-micro servers screenshots lighthouse
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -23,6 +23,12 @@ faults: ## every fault at full size; writes target/faults.json
 
 bench-record: ## events recorded a second, and how long a rebuild takes; writes target/record.json
 	@tests/bench-record
+
+bench-join: ## joins a second through HTTP beside the bare script under redis-benchmark; writes target/join.json
+	@tests/bench-join
+
+bench-micro: ## Criterion: replica, frames, estimate, scripts, each beside its last run
+	@cargo bench --bench replica --bench frames --bench estimate --bench scripts
 
 servers: ## a shell with the tests' Redis and PostgreSQL up
 	@tests/run -- "$${SHELL:-bash}"

@@ -32,6 +32,11 @@ local function look_up_items()
   return items
 end
 
+local function line_is_full()
+  local capacity = policy().capacity
+  return capacity and redis.call('ZLEXCOUNT', K.order, '[' .. letter .. '-', '(' .. letter .. '.') >= capacity
+end
+
 local function remote_is_closed()
   return not policy().remote or now < (restaurant().opened_at or 0) + policy().remote_opens_after_s * 1000
 end
@@ -113,17 +118,16 @@ return perform(function()
   if not remote and policy().presence == 'code' and present ~= '1' then return refuse('door_code') end
   local ticket = { id = id, guards = cmsgpack.unpack(guards) }
   if not guards_free(ticket) then return refuse('already_waiting') end
-  local joined_today = tonumber(redis.call('HGET', K.meta, 'daily') or 0)
+  local joined_today = tonumber(meta('daily') or 0)
   if policy().daily_max and joined_today >= policy().daily_max then return refuse('daily_full') end
-  local ahead = redis.call('ZLEXCOUNT', K.order, '[' .. letter .. '-', '(' .. letter .. '.')
-  if policy().capacity and ahead >= policy().capacity then return refuse('line_full') end
+  if line_is_full() then return refuse('line_full') end
   if remote and remote_is_full() then return refuse('remote_full') end
   local kept, sold_out = split_sold_out(items)
   if #sold_out > 0 and drop_sold_out ~= '1' then return refuse('sold_out', unpack(sold_out)) end
 
   take_stock(kept)
   place = tonumber(place)
-  redis.call('HINCRBY', K.meta, 'daily', 1)
+  change_daily(joined_today + 1)
   pass_over_lost(line)
   line.last_number, line.today = line.last_number + 1, line.today + 1
   note_join(line)
@@ -134,13 +138,14 @@ return perform(function()
   ticket.name, ticket.phone_last4 = optional(name), optional(phone_last4)
   ticket.note, ticket.lang = optional(note), optional(lang)
   ticket.calls, ticket.delays, ticket.delays_left, ticket.overtaken = 0, 0, policy().delays, 0
-  ticket.joined_at, ticket.ahead_at_join = now, math.min(place or ahead, ahead)
+  ticket.joined_at = now
   ticket.eta_at_join = optional(eta) and cmsgpack.unpack(eta)
   ticket.items, ticket.notices = kept, {}
   redis.call('HSET', K.codes, ticket.number, id .. ' 0')
   ticket.day = restaurant().day
-  redis.call('ZADD', K.days, day_number(ticket.day), id)
+  redis.call('ZADD', K.days, whole(day_number(ticket.day)), id)
   enter(ticket, 'waiting')
+  ticket.ahead_at_join = ahead_of(ticket)
   happened('ticket.joined', { ticket = id, line = letter })
-  return done(ticket, nil, sold_out)
-end)
+  return done(ticket, nil, sold_out, ticket.ahead_at_join)
+end, 'line:' .. letter, 'daily')

@@ -21,7 +21,8 @@ pub fn start(log: &str) -> Result<(), String> {
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let started = match format {
-        Format::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        // Without the list of spans: a request has one, and each would be written twice.
+        Format::Json => registry.with(layer.json().flatten_event(true).with_span_list(false)).try_init(),
         Format::Text => registry.with(layer.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))).try_init(),
     };
     started.map_err(|error| format!("logging cannot be started: {error}"))

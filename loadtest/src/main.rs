@@ -1,5 +1,6 @@
 //! Clients that use a running WaitLess as people do. They share no code with the server.
 
+mod join;
 mod report;
 mod soak;
 mod walk;
@@ -29,6 +30,8 @@ enum Command {
     },
     /// Guests, screens and staff come and go for minutes: what the server takes, and whether all that is shown is right
     Soak(soak::Options),
+    /// Joins a second through HTTP, beside the bare join script
+    Join(join::Options),
 }
 
 #[tokio::main]
@@ -37,5 +40,6 @@ async fn main() -> anyhow::Result<()> {
         Command::Walk { url } => walk::run(url.trim_end_matches('/')).await,
         Command::Report { folder, out, expect } => report::run(&folder, &out, &expect),
         Command::Soak(options) => soak::run(options).await,
+        Command::Join(options) => join::run(options).await,
     }
 }

@@ -17,13 +17,20 @@ local by_timer = role == 'timer'
 
 local now, epoch
 
+-- Whole numbers for Redis as text: what it makes of a number itself costs as much as a command.
+local function whole(number)
+  return string.format('%d', number)
+end
+
 -- Reads the clock, which never runs backwards, and notices when Redis is another process than the last script
 -- found: from then on it is another epoch. `raise` makes a new epoch in any case. `life` is the epoch in which this
 -- process was found, `unrecorded_ms` how much time the recorder had not recorded by then: what may be lost of it.
 local function look_at_source(raise)
   local time = redis.call('TIME')
   local seconds = tonumber(time[1])
-  local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local info = redis.call('INFO', 'server')
+  local _, from = string.find(info, 'run_id:', 1, true)
+  local run_id = string.sub(info, from + 1, from + 40)
   local seen = redis.call('HMGET', K.src, 'run_id', 'last', 'recorded')
   now = tonumber(optional(now_given)) or seconds * 1000 + math.floor(tonumber(time[2]) / 1000)
   now = math.max(now, tonumber(seen[2] or 0))
@@ -61,12 +68,12 @@ end
 
 local function keep(key, body, until_at, reply)
   redis.call('HSET', K.idem, key, cmsgpack.pack({ until_at = until_at, body = body, reply = reply }))
-  redis.call('ZADD', K.idem_until, until_at, key)
+  redis.call('ZADD', K.idem_until, whole(until_at), key)
 end
 
 -- Forgets a few answers that nobody will ask for any more.
 local function forget_old_answers()
-  local old = redis.call('ZRANGEBYSCORE', K.idem_until, '-inf', now, 'LIMIT', 0, 5)
+  local old = redis.call('ZRANGEBYSCORE', K.idem_until, '-inf', whole(now), 'LIMIT', '0', '5')
   if #old > 0 then
     redis.call('HDEL', K.idem, unpack(old))
     redis.call('ZREM', K.idem_until, unpack(old))
@@ -96,10 +103,22 @@ local function conclude(reply)
   return reply
 end
 
--- Runs a command on a restaurant that is loaded.
-local function perform(run)
+-- Fields of `meta` as they were when the script began: read by `perform` in one go, the others when they are asked for.
+local meta_read = {}
+
+local function meta(field)
+  local value = meta_read[field]
+  if value == nil then value = redis.call('HGET', K.meta, field) end
+  return value
+end
+
+-- Runs a command on a restaurant that is loaded. It will look at these fields of `meta`, beside restaurant and policy.
+local function perform(run, ...)
   look_at_source()
-  if redis.call('HEXISTS', K.meta, 'restaurant') == 0 then return refuse('not_loaded') end
+  local fields = { 'restaurant', 'policy', ... }
+  local values = redis.call('HMGET', K.meta, unpack(fields))
+  for i, field in ipairs(fields) do meta_read[field] = values[i] end
+  if not meta_read.restaurant then return refuse('not_loaded') end
   local reply = replay()
   if reply then return reply end
   reply = run()

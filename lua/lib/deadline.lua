@@ -5,8 +5,8 @@ end
 
 -- The heartbeat of `due` tells an outage from a quiet time, so it has to run from the first deadline on.
 local function set_deadline(kind, subject, at)
-  redis.call('ZADD', K.deadlines, at, deadline_of(kind, subject))
-  redis.call('HSETNX', K.src, 'heartbeat', now)
+  redis.call('ZADD', K.deadlines, whole(at), deadline_of(kind, subject))
+  redis.call('HSETNX', K.src, 'heartbeat', whole(now))
 end
 
 -- Whether there was one.

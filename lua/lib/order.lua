@@ -19,7 +19,7 @@ local function waiting_from(line, order, count)
 end
 
 local function next_order()
-  return string.format('%08d5', redis.call('HINCRBY', K.meta, 'joins', 1))
+  return string.format('%08d5', redis.call('HINCRBY', K.meta, 'joins', '1'))
 end
 
 -- An order strictly between two; `a` may be empty. The result never ends in 0, so there is always another one.

@@ -2,20 +2,20 @@
 -- with the event that carries them.
 local policy_read
 local function policy()
-  policy_read = policy_read or cmsgpack.unpack(redis.call('HGET', K.meta, 'policy'))
+  policy_read = policy_read or cmsgpack.unpack(meta('policy'))
   return policy_read
 end
 
 local restaurant_read
 local function restaurant()
-  restaurant_read = restaurant_read or cmsgpack.unpack(redis.call('HGET', K.meta, 'restaurant'))
+  restaurant_read = restaurant_read or cmsgpack.unpack(meta('restaurant'))
   return restaurant_read
 end
 
 local lines_read = {}
 local function line_of(letter)
   if not lines_read[letter] then
-    local packed = redis.call('HGET', K.meta, 'line:' .. letter)
+    local packed = meta('line:' .. letter)
     lines_read[letter] = packed and cmsgpack.unpack(packed)
   end
   return lines_read[letter]
@@ -47,6 +47,11 @@ local function change_line(line)
   end
 end
 
+-- How many have joined on this business day.
+local function change_daily(joins)
+  changed.daily = joins
+end
+
 local function change_restaurant()
   changed.restaurant = restaurant()
 end
@@ -71,21 +76,30 @@ local function pack(record)
   return packed_of[record]
 end
 
--- An empty list is left out.
-local function packed_list(records, key, field_of)
+-- Packs each; its field and its text are added to what is to be written. An empty list is left out.
+local function packed_list(records, writes, field_of)
   if #records == 0 then return end
   local list = {}
   for i, record in ipairs(records) do
     list[i] = pack(record)
-    redis.call('HSET', key, field_of(record), list[i])
+    writes[#writes + 1], writes[#writes + 2] = field_of(record), list[i]
   end
   return list
 end
 
+-- All fields of a hash at once: each command costs more than a field. No more than can be handed over.
+local function write_fields(key, writes)
+  for from = 1, #writes, 1000 do
+    redis.call('HSET', key, unpack(writes, from, math.min(from + 999, #writes)))
+  end
+end
+
 -- Writes what has changed, and puts it into the event.
 local function write_changes()
-  event.tickets = packed_list(changed.tickets, K.tickets, function(ticket) return ticket.id end)
-  event.lines = packed_list(changed.lines, K.meta, function(line) return 'line:' .. line.line end)
+  local tickets, meta_writes = {}, {}
+  event.tickets = packed_list(changed.tickets, tickets, function(ticket) return ticket.id end)
+  event.lines = packed_list(changed.lines, meta_writes, function(line) return 'line:' .. line.line end)
+  write_fields(K.tickets, tickets)
   for item, left in pairs(changed.stock) do
     if left < 0 then redis.call('HDEL', K.stock, item) else redis.call('HSET', K.stock, item, left) end
   end
@@ -99,8 +113,10 @@ local function write_changes()
   event.restaurant = changed.restaurant and pack(changed.restaurant)
   event.policy, event.menu = changed.policy, changed.menu
   for _, field in ipairs({ 'restaurant', 'policy', 'menu' }) do
-    if event[field] then redis.call('HSET', K.meta, field, event[field]) end
+    if event[field] then meta_writes[#meta_writes + 1], meta_writes[#meta_writes + 2] = field, event[field] end
   end
+  if changed.daily then meta_writes[#meta_writes + 1], meta_writes[#meta_writes + 2] = 'daily', whole(changed.daily) end
+  write_fields(K.meta, meta_writes)
 end
 
 local rev
@@ -110,24 +126,29 @@ local rev
 local function happened(name, about)
   event = about or {}
   write_changes()
-  redis.call('HSET', K.src, 'last', now)
-  rev = redis.call('HINCRBY', K.revs, restaurant_id, 1)
+  redis.call('HSET', K.src, 'last', whole(now))
+  rev = redis.call('HINCRBY', K.revs, restaurant_id, '1')
   event.aggregate, event.epoch, event.rev, event.at = 'restaurant:' .. restaurant_id, epoch, rev, now
   event.name, event.by = name, { role = role, device = optional(device), account = optional(account) }
 end
 
--- The answer of a command: done, epoch, rev, at, ticket, ahead (-1: does not wait), pace of its class,
--- left (-1: not counted), dropped…
-local function done(ticket, left, dropped)
-  local ahead, pace = -1, ''
+-- How many wait before one that waits.
+local function ahead_of(ticket)
+  local line = ticket.line .. '-'
+  return redis.call('ZLEXCOUNT', K.order, '[' .. line, '(' .. line .. ticket.order .. '-' .. ticket.id)
+end
+
+-- The answer of a command: done, epoch, rev, at, ticket, ahead (-1: does not wait; counted unless it is known), pace of
+-- its class, left (-1: not counted), dropped…
+local function done(ticket, left, dropped, ahead)
+  local pace = ''
   if ticket and ticket.state == 'waiting' then
-    local member = ticket.line .. '-' .. ticket.order .. '-' .. ticket.id
-    ahead = redis.call('ZLEXCOUNT', K.order, '[' .. ticket.line .. '-', '(' .. member)
+    ahead = ahead or ahead_of(ticket)
     local party = ticket.adults + ticket.children
     local class = ticket.line .. (party <= 2 and 1 or party <= 4 and 2 or 3)
     pace = redis.call('HGET', K.pace, class) or ''
   end
   rev = rev or tonumber(redis.call('HGET', K.revs, restaurant_id) or 0)
   local packed = ticket and (packed_of[ticket] or cmsgpack.pack(ticket)) or ''
-  return { 'done', epoch, rev, now, packed, ahead, pace, left or '', unpack(dropped or {}) }
+  return { 'done', epoch, rev, now, packed, ahead or -1, pace, left or '', unpack(dropped or {}) }
 end

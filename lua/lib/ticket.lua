@@ -38,7 +38,7 @@ local function leave(ticket)
   if ticket.state == 'waiting' then
     redis.call('ZREM', K.order, member_of(ticket))
     redis.call('ZREM', K.heads, head_of(ticket))
-    if away(ticket) then redis.call('HINCRBY', K.meta, 'away', -1) end
+    if away(ticket) then redis.call('HINCRBY', K.meta, 'away', '-1') end
     give_up_guards(ticket)
   elseif ticket.state == 'called' then
     redis.call('ZREM', K.called, ticket.id)
@@ -74,19 +74,19 @@ end
 local function list(ticket)
   local state = ticket.state
   if state == 'waiting' then
-    redis.call('ZADD', K.order, 0, member_of(ticket))
-    redis.call('ZADD', K.heads, 0, head_of(ticket))
-    if away(ticket) then redis.call('HINCRBY', K.meta, 'away', 1) end
+    redis.call('ZADD', K.order, '0', member_of(ticket))
+    redis.call('ZADD', K.heads, '0', head_of(ticket))
+    if away(ticket) then redis.call('HINCRBY', K.meta, 'away', '1') end
     hold_guards(ticket)
   elseif state == 'called' then
-    redis.call('ZADD', K.called, ticket.called_at, ticket.id)
+    redis.call('ZADD', K.called, whole(ticket.called_at), ticket.id)
     hold_guards(ticket)
   elseif state == 'seated' then
-    redis.call('ZADD', K.seated, ticket.seated_at, ticket.id)
+    redis.call('ZADD', K.seated, whole(ticket.seated_at), ticket.id)
   elseif state == 'no_show' then
-    redis.call('ZADD', K.missed, ticket.missed_at, ticket.id)
+    redis.call('ZADD', K.missed, whole(ticket.missed_at), ticket.id)
   else
-    redis.call('ZADD', K.ended, ticket.undo_until or 0, ticket.id)
+    redis.call('ZADD', K.ended, whole(ticket.undo_until or 0), ticket.id)
   end
 end
 

@@ -1,6 +1,8 @@
 //! Calling a script: a command becomes its arguments, its reply becomes an [`Outcome`].
 
-use redis::{ErrorKind, ServerErrorKind, Value, aio::ConnectionManager};
+use std::{fmt, io::Write as _};
+
+use redis::{Cmd, ErrorKind, ServerErrorKind, Value, aio::ConnectionManager};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Queue, QueueError, keys::Partition, script::Script};
@@ -8,6 +10,12 @@ use crate::domain::{
     Actor, Channel, Command, Done, Edit, Join, Millis, NewState, Rejection, RestaurantId, Stamp, Ticket,
     event::PaceRecord,
 };
+
+/// Arguments of every script, before its own: the context of `lua/lib/call.lua`.
+const CONTEXT: usize = 11;
+
+/// Bytes that they take, about.
+const CONTEXT_LEN: usize = 160;
 
 /// A retry that must not act twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,18 +60,38 @@ pub struct Outcome {
     pub done: Done,
 }
 
-/// A script's own arguments, by the names of its header.
+/// A script's own arguments, by the names of its header. One text holds them all: a join has seventeen.
 #[derive(Default)]
-pub(super) struct Arguments(Vec<(&'static str, Vec<u8>)>);
+pub(super) struct Arguments {
+    names: Vec<&'static str>,
+    bytes: Vec<u8>,
+    /// Where each ends in `bytes`.
+    ends: Vec<usize>,
+}
 
 impl Arguments {
-    pub(super) fn text(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
-        self.0.push((name, value.as_ref().as_bytes().to_vec()));
+    fn add(mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        self.names.push(name);
+        write(&mut self.bytes);
+        self.ends.push(self.bytes.len());
         self
     }
 
-    pub(super) fn optional(self, name: &'static str, value: Option<impl ToString>) -> Self {
-        self.text(name, value.map(|value| value.to_string()).unwrap_or_default())
+    fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, end)| &self.bytes[begin..*end])
+    }
+
+    pub(super) fn text(self, name: &'static str, value: impl AsRef<str>) -> Self {
+        self.add(name, |bytes| bytes.extend_from_slice(value.as_ref().as_bytes()))
+    }
+
+    pub(super) fn optional(self, name: &'static str, value: Option<impl fmt::Display>) -> Self {
+        self.add(name, |bytes| {
+            if let Some(value) = value {
+                write!(bytes, "{value}").expect("Invariant: writing to memory does not fail");
+            }
+        })
     }
 
     pub(super) fn flag(self, name: &'static str, value: bool) -> Self {
@@ -71,25 +99,24 @@ impl Arguments {
     }
 
     /// A list of texts that need not be UTF-8, as Lua packs it.
-    pub(super) fn packed_texts(mut self, name: &'static str, texts: &[Vec<u8>]) -> Self {
+    pub(super) fn packed_texts(self, name: &'static str, texts: &[Vec<u8>]) -> Self {
         // array 32 and str 32, whatever the length: Lua knows no type of its own for bytes.
-        let head = |kind: u8, len: usize| {
+        let head = |packed: &mut Vec<u8>, kind: u8, len: usize| {
             let len = u32::try_from(len).expect("Invariant: what is packed fits into Redis, which takes 512 MB");
-            [&[kind], len.to_be_bytes().as_slice()].concat()
+            packed.push(kind);
+            packed.extend(len.to_be_bytes());
         };
-        let mut packed = head(0xdd, texts.len());
-        for text in texts {
-            packed.extend(head(0xdb, text.len()));
-            packed.extend(text);
-        }
-        self.0.push((name, packed));
-        self
+        self.add(name, |packed| {
+            head(packed, 0xdd, texts.len());
+            for text in texts {
+                head(packed, 0xdb, text.len());
+                packed.extend(text);
+            }
+        })
     }
 
-    pub(super) fn packed(mut self, name: &'static str, value: &impl Serialize) -> Self {
-        let packed = rmp_serde::to_vec_named(value).expect("Invariant: plain data packs");
-        self.0.push((name, packed));
-        self
+    pub(super) fn packed(self, name: &'static str, value: &impl Serialize) -> Self {
+        self.add(name, |bytes| rmp_serde::encode::write_named(bytes, value).expect("Invariant: plain data packs"))
     }
 }
 
@@ -150,33 +177,32 @@ impl Queue {
         arguments: Arguments,
     ) -> Result<Vec<Value>, QueueError> {
         let script = self.script(name);
-        debug_assert!(
-            arguments.0.iter().map(|(name, _)| *name).eq(script.arguments.iter().copied()),
-            "{name} takes {:?}",
-            script.arguments
-        );
+        debug_assert!(arguments.names == script.arguments, "{name} takes {:?}", script.arguments);
         // Only joins give out numbers.
         let may_lose = name == "join" && self.may_lose().await;
-        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         let idempotency = context.idempotency.as_ref();
+        let actor = &context.actor;
         let command = |verb: &str, script: &str| {
-            let mut command = redis::cmd(verb);
+            let keys_len: usize = keys.iter().map(String::len).sum();
+            let bytes = verb.len() + script.len() + keys_len + arguments.bytes.len() + CONTEXT_LEN;
+            let mut command = Cmd::with_capacity(3 + keys.len() + CONTEXT + arguments.names.len(), bytes);
             command
+                .arg(verb)
                 .arg(script)
                 .arg(keys.len())
                 .arg(keys)
-                .arg(restaurant.to_string())
+                .arg(restaurant.0)
                 .arg(context.now.map(|now| now.to_string()).unwrap_or_default())
                 .arg(self.epoch_seen(partition))
-                .arg(context.actor.role.as_str())
-                .arg(text(context.actor.device.as_deref()))
-                .arg(text(context.actor.account.as_deref()))
-                .arg(text(idempotency.map(|idempotency| idempotency.key.as_str())))
-                .arg(text(idempotency.map(|idempotency| idempotency.body.as_str())))
+                .arg(actor.role.as_str())
+                .arg(actor.device.as_deref().unwrap_or_default())
+                .arg(actor.account.as_deref().unwrap_or_default())
+                .arg(idempotency.map_or("", |idempotency| &idempotency.key))
+                .arg(idempotency.map_or("", |idempotency| &idempotency.body))
                 .arg(idempotency.map_or(0, |idempotency| idempotency.ttl_ms))
                 .arg(u8::from(may_lose))
                 .arg(self.rev_known(restaurant));
-            for (_, value) in &arguments.0 {
+            for value in arguments.values() {
                 command.arg(value);
             }
             command

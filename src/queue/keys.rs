@@ -111,14 +111,12 @@ impl Keys {
     }
 
     fn list(&self, partition: Partition, restaurant: RestaurantId) -> Vec<String> {
-        NAMES
-            .iter()
-            .enumerate()
-            .map(|(index, name)| {
-                let of_restaurant = index < OF_RESTAURANT || index == CHANNEL;
-                if of_restaurant { self.key(partition, restaurant, name) } else { self.partition_key(partition, name) }
-            })
-            .collect()
+        let (of_partition, of_restaurant) = (self.partition_key(partition, ""), self.key(partition, restaurant, ""));
+        let keys = NAMES.iter().enumerate().map(|(index, name)| {
+            let is_of_restaurant = index < OF_RESTAURANT || index == CHANNEL;
+            [if is_of_restaurant { &of_restaurant } else { &of_partition }, *name].concat()
+        });
+        keys.collect()
     }
 
     fn key(&self, partition: Partition, restaurant: RestaurantId, name: &str) -> String {

@@ -1,9 +1,10 @@
 //! Lua scripts: read from `lua/` when the binary is built, joined with their shared parts, run by hash.
 //!
-//! A script says `--@use name…`; the loader puts `lua/lib/<name>.lua` there. Redis reports errors by line of the
-//! joined text; [`Script::explain`] maps them back to the file an engineer can open.
+//! A script says `--@use name…`; the loader puts `lua/lib/<name>.lua` there, without the functions that the script has
+//! no use for: Lua makes each of them anew at every call. Redis reports errors by line of the joined text;
+//! [`Script::explain`] maps them back to the file an engineer can open.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A file of `lua/`, as it was when the binary was built.
 #[derive(Clone, Copy, Debug)]
@@ -107,29 +108,30 @@ pub fn load_all(guarded: bool) -> Scripts {
 
 impl Script {
     fn join(file: LuaFile, guarded: bool) -> Self {
-        let mut text = String::new();
-        let mut origins = Vec::new();
-        let mut push = |line: &str, origin: (&'static str, usize)| {
-            text.push_str(line);
-            text.push('\n');
-            origins.push(origin);
-        };
+        let mut pieces: Vec<Piece> = Vec::new();
         for (index, line) in file.text.lines().enumerate() {
             let Some(parts) = line.strip_prefix("--@use ") else {
-                push(line, (file.name, index + 1));
+                pieces.push(Piece::line(line, (file.name, index + 1)));
                 continue;
             };
             if guarded {
-                push(KEY_GUARD.trim_end(), ("key guard", 1));
+                pieces.push(Piece::line(KEY_GUARD.trim_end(), ("key guard", 1)));
             }
             for part in parts.split_whitespace() {
                 let part = LIBRARY
                     .iter()
                     .find(|library| library.name.strip_prefix("lib/") == Some(part))
                     .unwrap_or_else(|| panic!("lua/{}.lua uses {part}, which is not in lua/lib", file.name));
-                for (index, line) in part.text.lines().enumerate() {
-                    push(line, (part.name, index + 1));
-                }
+                pieces.extend(pieces_of(*part));
+            }
+        }
+        let used = used(&pieces);
+        let (mut text, mut origins) = (String::new(), Vec::new());
+        for piece in pieces.iter().filter(|piece| piece.function.is_none_or(|name| used.contains(name))) {
+            for (line, origin) in &piece.lines {
+                text.push_str(line);
+                text.push('\n');
+                origins.push(*origin);
             }
         }
         let hash = redis::Script::new(&text).get_hash().to_owned();
@@ -159,6 +161,60 @@ impl Script {
     }
 }
 
+/// A function of a shared part, whole, or a line of what is none.
+struct Piece {
+    function: Option<&'static str>,
+    lines: Vec<(&'static str, (&'static str, usize))>,
+}
+
+impl Piece {
+    fn line(line: &'static str, origin: (&'static str, usize)) -> Self {
+        Self { function: None, lines: vec![(line, origin)] }
+    }
+
+    /// Names in it, and other words.
+    fn words(&self) -> impl Iterator<Item = &'static str> {
+        self.lines.iter().flat_map(|(line, _)| words_of(line))
+    }
+}
+
+/// Names in a line, and other words; none in a comment.
+fn words_of(line: &str) -> impl Iterator<Item = &str> {
+    let code = if line.trim_start().starts_with("--") { "" } else { line };
+    code.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+}
+
+/// A function begins with `local function` at the edge of the page, and ends with the next `end` there.
+fn pieces_of(part: LuaFile) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut within = false;
+    for (index, line) in part.text.lines().enumerate() {
+        let origin = (part.name, index + 1);
+        let name = line.strip_prefix("local function ").and_then(|rest| rest.split('(').next());
+        match pieces.last_mut() {
+            Some(function) if within => function.lines.push((line, origin)),
+            _ => pieces.push(Piece { function: name, lines: vec![(line, origin)] }),
+        }
+        within = (within || name.is_some()) && line != "end";
+    }
+    pieces
+}
+
+/// Functions that are named by what is no function, or by one that is used.
+fn used(pieces: &[Piece]) -> HashSet<&'static str> {
+    let mut used = HashSet::new();
+    let mut named: Vec<&str> = pieces.iter().filter(|piece| piece.function.is_none()).flat_map(Piece::words).collect();
+    let functions: HashMap<&str, &Piece> = pieces.iter().filter_map(|piece| Some((piece.function?, piece))).collect();
+    while let Some(name) = named.pop() {
+        if let Some(function) = functions.get(name)
+            && used.insert(name)
+        {
+            named.extend(function.words());
+        }
+    }
+    used
+}
+
 /// The comma-separated names of a header field; `none` is an empty list.
 fn header_list(file: LuaFile, field: &str) -> Vec<&'static str> {
     let prefix = format!("-- {field}: ");
@@ -179,6 +235,29 @@ mod tests {
         let explained = script.explain(&format!("ERR user_script:{line}: attempt to call a nil value script: x"));
         assert_eq!(explained, "ERR lua/lib/order.lua:3: attempt to call a nil value script: x");
         assert_eq!(script.explain("user_script:99999: odd"), "user_script:99999: odd");
+    }
+
+    #[test]
+    fn what_a_script_has_no_use_for_is_left_out() {
+        let scripts = load_all(false);
+        let has = |script: &str, function: &str| scripts[script].text.contains(&format!("local function {function}("));
+        assert!(has("join", "list") && has("join", "between"));
+        assert!(!has("join", "miss") && !has("recall", "between") && !has("find", "happened"));
+        for script in scripts.values() {
+            let lines: Vec<&str> = script.text.lines().collect();
+            assert_eq!(lines.len(), script.origins.len());
+            for (line, (name, number)) in lines.iter().zip(&script.origins) {
+                let file = LIBRARY.iter().chain(OPERATIONS).find(|file| file.name == *name).expect("a file");
+                assert_eq!(file.text.lines().nth(number - 1), Some(*line), "{name}:{number}");
+            }
+            let words: Vec<&str> = lines.iter().flat_map(|line| words_of(line)).collect();
+            for line in &lines {
+                let Some(name) = line.strip_prefix("local function ").and_then(|rest| rest.split('(').next()) else {
+                    continue;
+                };
+                assert!(words.iter().filter(|word| **word == name).count() > 1, "{}: nobody uses {name}", script.name);
+            }
+        }
     }
 
     #[test]

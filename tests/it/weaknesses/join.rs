@@ -11,8 +11,11 @@ use rand::RngExt as _;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::house::{DEMO, House, STOCK, array, counted, counts, own, party, text};
-use crate::harness::{until, wire::Flow};
+use super::{
+    house::{DEMO, House, STOCK, array, counted, counts, own, party, text},
+    spy::{Asked, Spy},
+};
+use crate::harness::{redis_of_ones_own::OwnRedis, until, wire::Flow};
 
 const ITEM: &str = "galbijjim";
 
@@ -225,4 +228,44 @@ async fn weakness_10_a_body_is_judged_before_anything_is_taken() {
     assert_eq!((&ticket["items"][0]["price"], &ticket["items"][0]["name"]), (&json!(24_000), &json!("소갈비찜 정식")));
     assert_eq!(house.left(ITEM).await, STOCK - 4);
     println!("{} bodies refused whole", bodies.len());
+}
+
+/// The old system locked a row, counted and inserted: several questions to each store. What a join costs is one script.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn weakness_07_a_join_is_one_question_to_redis_and_none_to_postgresql() {
+    const JOINS: usize = 40;
+    let redis = OwnRedis::start().await;
+    let (house, wire) = House::with_postgres_by_wire(1, |config| config.redis_url = redis.url.clone().into()).await;
+    // Redis is taught the script, the server learns the name and follows the restaurant.
+    house.guest().join().await;
+    let restaurant = house.key("meta").await.replace(":meta", ":");
+    let spy = Spy::on(&redis.url);
+    let asked_before = wire.asked_bytes();
+    let joins = (0..JOINS).map(|n| {
+        let house = &house;
+        async move {
+            let key = unguessable();
+            let fields = json!({ "phone": format!("010-2222-{n:04}"), "items": [{ "item": ITEM, "quantity": 1 }] });
+            let joined = house.guest().with_key(&key).join_as(fields).await;
+            assert_eq!(joined.status, 201, "{}", joined.text);
+        }
+    });
+    join_all(joins).await;
+    let asked = wire.asked_bytes() - asked_before;
+    // What Redis tells comes in the order of what it did: all of it is there when this is.
+    redis.ask::<String>(&["ECHO", "that is all"]).await.expect("Redis answers");
+    let mut heard: Vec<Asked> = Vec::new();
+    until("all is told", async || {
+        heard.extend(spy.heard());
+        heard.iter().any(|asked| asked.name == "echo").then_some(())
+    })
+    .await;
+    heard.retain(|asked| !asked.by_script);
+    let of_it = heard.iter().filter(|asked| asked.line.contains(&restaurant));
+    let names: Vec<&str> = of_it.map(|asked| asked.name.as_str()).collect();
+    assert_eq!(names, vec!["evalsha"; JOINS], "one call each");
+    // Rooms and timers ask now and then, whoever joins.
+    let others: Vec<&Asked> = heard.iter().filter(|asked| asked.name != "evalsha").collect();
+    assert!(others.len() < JOINS / 4, "{others:?}");
+    assert_eq!(asked, 0, "bytes to PostgreSQL");
 }
