@@ -1,7 +1,14 @@
 //! Clients that use a running WaitLess as people do. They share no code with the server.
 
+mod api;
+mod chance;
+mod city;
+mod engine;
+mod fanout;
+mod feed;
 mod report;
 mod soak;
+mod taken;
 mod walk;
 
 use std::path::PathBuf;
@@ -29,6 +36,8 @@ enum Command {
     },
     /// Guests, screens and staff come and go for minutes: what the server takes, and whether all that is shown is right
     Soak(soak::Options),
+    /// Many screens of one or many restaurants, and changes: how soon each is shown, and what that takes
+    Fanout(Box<fanout::Options>),
 }
 
 #[tokio::main]
@@ -37,5 +46,6 @@ async fn main() -> anyhow::Result<()> {
         Command::Walk { url } => walk::run(url.trim_end_matches('/')).await,
         Command::Report { folder, out, expect } => report::run(&folder, &out, &expect),
         Command::Soak(options) => soak::run(options).await,
+        Command::Fanout(options) => fanout::run(*options).await,
     }
 }
