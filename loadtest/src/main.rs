@@ -6,6 +6,7 @@ mod city;
 mod engine;
 mod fanout;
 mod feed;
+mod peer;
 mod report;
 mod soak;
 mod taken;
@@ -38,6 +39,8 @@ enum Command {
     Soak(soak::Options),
     /// Many screens of one or many restaurants, and changes: how soon each is shown, and what that takes
     Fanout(Box<fanout::Options>),
+    /// A server to be measured beside ours
+    Peer(peer::Options),
 }
 
 #[tokio::main]
@@ -47,5 +50,6 @@ async fn main() -> anyhow::Result<()> {
         Command::Report { folder, out, expect } => report::run(&folder, &out, &expect),
         Command::Soak(options) => soak::run(options).await,
         Command::Fanout(options) => fanout::run(*options).await,
+        Command::Peer(options) => peer::run(options).await,
     }
 }
