@@ -47,6 +47,9 @@ const SATURATED_MAX: usize = 20_000;
 /// Before idle memory is looked at.
 const SETTLING: Duration = Duration::from_secs(4);
 
+/// Between two looks at a server's memory while screens connect.
+const SAMPLING: Duration = Duration::from_millis(200);
+
 /// After the last change all screens are right within this: the furthest phones are told every 5 s.
 const CATCHING_UP: Duration = Duration::from_secs(15);
 
@@ -85,6 +88,9 @@ pub(crate) struct Options {
     /// Bytes of a peer's messages
     #[arg(long, default_value_t = 200)]
     message_len: usize,
+    /// A report of ours: a peer's messages are as long as its frames
+    #[arg(long)]
+    as_long_as: Option<PathBuf>,
     /// What is watched
     #[arg(long, value_enum, default_value_t = Screens::Board)]
     screens: Screens,
@@ -168,6 +174,11 @@ pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
     if options.near {
         options.lines = options.count.div_ceil(options.rooms).div_ceil(NEAR_LEN);
     }
+    if let Some(report) = options.as_long_as.as_ref().filter(|report| report.exists()) {
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
+        let len = report["traffic"]["bytes_per_frame"].as_f64().context("bytes_per_frame of --as-long-as")?;
+        options.message_len = len.round() as usize;
+    }
     let pids = pids(&options)?;
     let redis = redis_url(&options)?;
     let began = Instant::now();
@@ -192,6 +203,14 @@ pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
     let engine = Engine::start(settings, Arc::clone(&changes))?;
     let base = stage.revs(&options).await?;
     let (connect, memory) = connect(&options, &stage, &engine, &pids).await?;
+    let idle_commands_per_s = match &redis {
+        Some(url) => {
+            let before = taken::redis_commands(url).await?;
+            tokio::time::sleep(SETTLING).await;
+            (taken::redis_commands(url).await? - before) as f64 / SETTLING.as_secs_f64()
+        }
+        None => 0.0,
+    };
 
     for (room, rev) in base.iter().enumerate() {
         changes.begin(room, *rev);
@@ -207,7 +226,14 @@ pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
     // Warmed up: caches, connections and the allocator are as they are in the middle of an evening.
     let warm_up = if options.saturate { 6 } else { ((options.rate * 2.0) as usize).max(2) };
     publish(&options, &traffic, warm_up, None).await?;
-    let measured = measure(&options, &traffic, &engine, &pids, redis.as_deref()).await?;
+    let mut measured = measure(&options, &traffic, &engine, &pids, redis.as_deref()).await?;
+    if let Some(commands) = measured["redis_commands"].as_f64() {
+        // Timers look into Redis all the time; what a change takes is the rest. Commands inside scripts count, too.
+        let changes = measured["changes"].as_f64().unwrap_or(1.0).max(1.0);
+        let idle = idle_commands_per_s * measured["seconds_taken"].as_f64().unwrap_or_default();
+        measured["redis_commands_idle_per_s"] = json!(idle_commands_per_s);
+        measured["redis_commands_per_change"] = json!((commands - idle).max(0.0) / changes);
+    }
     let wrong = stage.wrong(&engine, &traffic, options.change).await?;
     let after = taken::process(&pids)?;
 
@@ -379,7 +405,15 @@ async fn connect(options: &Options, stage: &Stage, engine: &Engine, pids: &[u32]
     let rest = options.count - options.rooms;
     let (began, cpu_before) = (Instant::now(), before.cpu_s);
     engine.open(plans(options.rooms..options.count), Duration::ZERO)?;
-    engine.showing(options.count, CONNECTING).await?;
+    let mut samples = vec![(options.rooms as u64, before.rss_kib)];
+    let showing = engine.showing(options.count, CONNECTING);
+    tokio::pin!(showing);
+    loop {
+        match tokio::time::timeout(SAMPLING, showing.as_mut()).await {
+            Ok(shown) => break shown?,
+            Err(_) => samples.push((engine.gauges.showing.load(Relaxed), taken::process(pids)?.rss_kib)),
+        }
+    }
     let took = began.elapsed().as_secs_f64();
     let connected = taken::process(pids)?;
     tokio::time::sleep(SETTLING).await;
@@ -393,7 +427,7 @@ async fn connect(options: &Options, stage: &Stage, engine: &Engine, pids: &[u32]
         "first_frame": look.measured.first.json(), "at_once": options.at_once,
     });
     let memory = json!({
-        "rss_kib_first": before.rss_kib, "rss_kib_idle": idle.rss_kib,
+        "rss_kib_while_connecting": samples, "rss_kib_first": before.rss_kib, "rss_kib_idle": idle.rss_kib,
         "rss_kib_per_screen": each(idle.rss_kib - before.rss_kib),
         // Both ends of every connection, ours and the server's.
         "kernel_tcp_kib_per_screen": each(kernel.0 - kernel_before.0),
@@ -449,8 +483,7 @@ async fn measure(
         "client_cpu_s_per_million_frames": client_s / frames * 1e6,
         // Redis and PostgreSQL are others, too.
         "others_busy_cores": ((busy - server_s - client_s) / took).max(0.0),
-        "redis_commands_per_change": commands_before.zip(commands_after)
-            .map(|(before, after)| (after - before) as f64 / made as f64),
+        "redis_commands": commands_before.zip(commands_after).map(|(before, after)| after - before),
         "answer": traffic.answers.lock().await.json(),
         "late_ms_max": traffic.late_us.load(Relaxed) as f64 / 1e3,
     });

@@ -1,6 +1,7 @@
 //! Clients that use a running WaitLess as people do. They share no code with the server.
 
 mod api;
+mod bench;
 mod chance;
 mod city;
 mod engine;
@@ -39,6 +40,8 @@ enum Command {
     Soak(soak::Options),
     /// Many screens of one or many restaurants, and changes: how soon each is shown, and what that takes
     Fanout(Box<fanout::Options>),
+    /// What the runs of `tests/bench` found, as one table and a page with plots
+    Bench(bench::Options),
     /// A server to be measured beside ours
     Peer(peer::Options),
 }
@@ -50,6 +53,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Report { folder, out, expect } => report::run(&folder, &out, &expect),
         Command::Soak(options) => soak::run(options).await,
         Command::Fanout(options) => fanout::run(*options).await,
+        Command::Bench(options) => bench::run(&options),
         Command::Peer(options) => peer::run(options).await,
     }
 }

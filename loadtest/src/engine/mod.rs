@@ -166,7 +166,9 @@ impl Engine {
     pub(crate) async fn showing(&self, count: usize, longest: Duration) -> anyhow::Result<()> {
         let until = tokio::time::Instant::now() + longest;
         while self.gauges.showing.load(Relaxed) < count as u64 {
-            if tokio::time::Instant::now() > until {
+            let broken = self.gauges.broken.load(Relaxed);
+            let hopeless = broken > 0 && self.gauges.showing.load(Relaxed) + broken >= count as u64;
+            if hopeless || tokio::time::Instant::now() > until {
                 let look = self.look().await?;
                 let showing = self.gauges.showing.load(Relaxed);
                 return Err(anyhow!("{showing} of {count} screens show something: {:?}", look.wrong));
