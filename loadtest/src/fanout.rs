@@ -8,7 +8,7 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -29,6 +29,7 @@ use crate::{
     engine::{
         Dialect, Engine, Look, Plan, Settings,
         changes::{Changes, EVERYBODY},
+        measure::Latency,
         scan::{Place, Standing, packed},
     },
     feed::{Change, Feed},
@@ -46,6 +47,9 @@ const SATURATED_MAX: usize = 20_000;
 
 /// Before idle memory is looked at.
 const SETTLING: Duration = Duration::from_secs(4);
+
+/// A peer takes messages after this.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// Between two looks at a server's memory while screens connect.
 const SAMPLING: Duration = Duration::from_millis(200);
@@ -93,10 +97,10 @@ pub(crate) struct Options {
     as_long_as: Option<PathBuf>,
     /// What is watched
     #[arg(long, value_enum, default_value_t = Screens::Board)]
-    screens: Screens,
+    pub(crate) screens: Screens,
     /// Watchers
     #[arg(long, default_value_t = 1_000)]
-    count: usize,
+    pub(crate) count: usize,
     /// Restaurants
     #[arg(long, default_value_t = 1)]
     rooms: usize,
@@ -108,7 +112,7 @@ pub(crate) struct Options {
     near: bool,
     /// What changes
     #[arg(long, value_enum, default_value_t = Change::Announce)]
-    change: Change,
+    pub(crate) change: Change,
     /// Changes a second, in all restaurants together
     #[arg(long, default_value_t = 5.0)]
     rate: f64,
@@ -123,16 +127,19 @@ pub(crate) struct Options {
     at_once: usize,
     /// What chance makes of it
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
     /// The server's processes, if not the one of the data folder
     #[arg(long)]
     pid: Vec<u32>,
     /// Redis whose commands are counted, if not that of the data folder
     #[arg(long)]
     redis: Option<String>,
+    /// Which of several processes this is that load one server: each comes from addresses of its own
+    #[arg(long, default_value_t = 0)]
+    shard: u8,
     /// Where to write what came of it
     #[arg(long)]
-    out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Who watches what, and who makes the changes.
@@ -155,7 +162,111 @@ struct Traffic {
     made: Vec<AtomicUsize>,
     /// How late the latest change was made.
     late_us: AtomicU64,
-    answers: Mutex<crate::engine::measure::Latency>,
+    answers: Mutex<Latency>,
+}
+
+/// Everybody is there and rests; nothing has happened but a few changes to warm up.
+pub(crate) struct Scene {
+    pub(crate) engine: Engine,
+    pub(crate) pids: Vec<u32>,
+    redis: Option<String>,
+    stage: Arc<Stage>,
+    traffic: Arc<Traffic>,
+    pub(crate) connect: Value,
+    pub(crate) memory: Value,
+    idle_commands_per_s: f64,
+}
+
+impl Scene {
+    /// Makes restaurants and tickets and opens all screens.
+    pub(crate) async fn open(options: &mut Options) -> anyhow::Result<Self> {
+        ensure!(options.rooms > 0 && options.count >= options.rooms, "every room needs a watcher");
+        ensure!(
+            !(options.saturate && options.change == Change::Move),
+            "saturated changes are merged, and somebody called and taken back at once has not moved"
+        );
+        if options.change == Change::Move {
+            ensure!(options.screens == Screens::Phone, "`move` is about phones");
+        }
+        if options.near {
+            options.lines = options.count.div_ceil(options.rooms).div_ceil(NEAR_LEN);
+        }
+        if let Some(report) = options.as_long_as.as_ref().filter(|report| report.exists()) {
+            let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
+            let len = report["traffic"]["bytes_per_frame"].as_f64().context("bytes_per_frame of --as-long-as")?;
+            options.message_len = len.round() as usize;
+        }
+        let (pids, redis) = (pids(options)?, redis_url(options)?);
+        let began = Instant::now();
+        let stage = Arc::new(Stage::set(options).await?);
+        eprintln!("{} rooms and {} screens in {:.1} s", options.rooms, options.count, began.elapsed().as_secs_f64());
+
+        let changes_max =
+            if options.saturate { SATURATED_MAX } else { (options.rate * (options.seconds + 3.0)) as usize };
+        let changes = Arc::new(Changes::new(options.rooms, changes_max.div_ceil(options.rooms) + 16));
+        let to = match &stage.api {
+            Some(api) => api.authority()?,
+            None => options.url.strip_prefix("http://").context("an http URL")?.trim_end_matches('/').parse()?,
+        };
+        let settings = Settings {
+            to,
+            dialect: if options.socket_io { Dialect::SocketIo } else { Dialect::Plain },
+            subprotocol: stage.api.is_some().then_some("waitless.v1"),
+            at_once: options.at_once,
+            shard: options.shard,
+            progress: true,
+            log: false,
+        };
+        let engine = Engine::start(settings, Arc::clone(&changes))?;
+        let base = stage.revs(options).await?;
+        let (connect, memory) = connect(options, &stage, &engine, &pids).await?;
+        let idle_commands_per_s = match &redis {
+            Some(url) => {
+                let before = taken::redis_commands(url).await?;
+                tokio::time::sleep(SETTLING).await;
+                (taken::redis_commands(url).await? - before) as f64 / SETTLING.as_secs_f64()
+            }
+            None => 0.0,
+        };
+        for (room, rev) in base.iter().enumerate() {
+            changes.begin(room, *rev);
+        }
+        let traffic = Arc::new(Traffic {
+            changes,
+            stage: Arc::clone(&stage),
+            made: base.iter().map(|_| AtomicUsize::new(0)).collect(),
+            base,
+            late_us: AtomicU64::new(0),
+            answers: Mutex::new(Latency::new()),
+        });
+        // Warmed up: caches, connections and the allocator are as they are in the middle of an evening.
+        let warm_up = if options.saturate { 6 } else { ((options.rate * 2.0) as usize).max(2) };
+        publish(options, &traffic, warm_up, None).await?;
+        Ok(Self { engine, pids, redis, stage, traffic, connect, memory, idle_commands_per_s })
+    }
+
+    /// One change in every room, without waiting until it is shown.
+    pub(crate) async fn change_all(&self) -> anyhow::Result<()> {
+        for room in 0..self.traffic.base.len() {
+            self.traffic.make(room).await?;
+        }
+        Ok(())
+    }
+
+    /// What is not as it should be, once everybody has been told everything.
+    pub(crate) async fn wrong(&self, change: Change) -> anyhow::Result<Vec<String>> {
+        self.stage.wrong(&self.engine, &self.traffic, change).await
+    }
+
+    /// Whether every connected screen shows the newest change of its room.
+    pub(crate) async fn current(&self) -> anyhow::Result<bool> {
+        let newest = |room: u32| {
+            let made = self.traffic.made.get(room as usize).map_or(0, |made| made.load(Relaxed));
+            self.traffic.base.get(room as usize).map_or(i64::MAX, |base| base + made as i64)
+        };
+        let look = self.engine.look().await?;
+        Ok(look.shown.iter().all(|shown| shown.open && shown.stamp.is_some_and(|(_, rev)| rev >= newest(shown.room))))
+    }
 }
 
 /// Runs it.
@@ -163,94 +274,42 @@ struct Traffic {
 /// # Errors
 /// When the server or what it is looked at with is not there, and when any screen was wrong.
 pub(crate) async fn run(mut options: Options) -> anyhow::Result<()> {
-    ensure!(options.rooms > 0 && options.count >= options.rooms, "every room needs a watcher");
-    ensure!(
-        !(options.saturate && options.change == Change::Move),
-        "saturated changes are merged, and somebody called and taken back at once has not moved"
-    );
-    if options.change == Change::Move {
-        ensure!(options.screens == Screens::Phone, "`move` is about phones");
-    }
-    if options.near {
-        options.lines = options.count.div_ceil(options.rooms).div_ceil(NEAR_LEN);
-    }
-    if let Some(report) = options.as_long_as.as_ref().filter(|report| report.exists()) {
-        let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
-        let len = report["traffic"]["bytes_per_frame"].as_f64().context("bytes_per_frame of --as-long-as")?;
-        options.message_len = len.round() as usize;
-    }
-    let pids = pids(&options)?;
-    let redis = redis_url(&options)?;
-    let began = Instant::now();
-    let stage = Arc::new(Stage::set(&options).await?);
-    eprintln!("{} rooms and {} screens in {:.1} s", options.rooms, options.count, began.elapsed().as_secs_f64());
-
-    let per_room = if options.saturate { SATURATED_MAX } else { (options.rate * (options.seconds + 3.0)) as usize };
-    let changes = Arc::new(Changes::new(options.rooms, per_room.div_ceil(options.rooms) + 16));
-    let to = match &stage.api {
-        Some(api) => api.authority()?,
-        None => options.url.strip_prefix("http://").context("an http URL")?.trim_end_matches('/').parse()?,
-    };
-    let settings = Settings {
-        to,
-        dialect: if options.socket_io { Dialect::SocketIo } else { Dialect::Plain },
-        subprotocol: stage.api.is_some().then_some("waitless.v1"),
-        at_once: options.at_once,
-        shard: 0,
-        progress: true,
-        log: false,
-    };
-    let engine = Engine::start(settings, Arc::clone(&changes))?;
-    let base = stage.revs(&options).await?;
-    let (connect, memory) = connect(&options, &stage, &engine, &pids).await?;
-    let idle_commands_per_s = match &redis {
-        Some(url) => {
-            let before = taken::redis_commands(url).await?;
-            tokio::time::sleep(SETTLING).await;
-            (taken::redis_commands(url).await? - before) as f64 / SETTLING.as_secs_f64()
-        }
-        None => 0.0,
-    };
-
-    for (room, rev) in base.iter().enumerate() {
-        changes.begin(room, *rev);
-    }
-    let traffic = Arc::new(Traffic {
-        changes,
-        stage: Arc::clone(&stage),
-        made: base.iter().map(|_| AtomicUsize::new(0)).collect(),
-        base,
-        late_us: AtomicU64::new(0),
-        answers: Mutex::new(crate::engine::measure::Latency::new()),
-    });
-    // Warmed up: caches, connections and the allocator are as they are in the middle of an evening.
-    let warm_up = if options.saturate { 6 } else { ((options.rate * 2.0) as usize).max(2) };
-    publish(&options, &traffic, warm_up, None).await?;
-    let mut measured = measure(&options, &traffic, &engine, &pids, redis.as_deref()).await?;
+    let scene = Scene::open(&mut options).await?;
+    let mut measured = measure(&options, &scene.traffic, &scene.engine, &scene.pids, scene.redis.as_deref()).await?;
     if let Some(commands) = measured["redis_commands"].as_f64() {
         // Timers look into Redis all the time; what a change takes is the rest. Commands inside scripts count, too.
         let changes = measured["changes"].as_f64().unwrap_or(1.0).max(1.0);
-        let idle = idle_commands_per_s * measured["seconds_taken"].as_f64().unwrap_or_default();
-        measured["redis_commands_idle_per_s"] = json!(idle_commands_per_s);
+        let idle = scene.idle_commands_per_s * measured["seconds_taken"].as_f64().unwrap_or_default();
+        measured["redis_commands_idle_per_s"] = json!(scene.idle_commands_per_s);
         measured["redis_commands_per_change"] = json!((commands - idle).max(0.0) / changes);
     }
-    let wrong = stage.wrong(&engine, &traffic, options.change).await?;
-    let after = taken::process(&pids)?;
+    let wrong = scene.wrong(options.change).await?;
+    let after = taken::process(&scene.pids)?;
 
     let report = json!({
         "scenario": "fanout",
         "screens": format!("{:?}", options.screens).to_lowercase(), "count": options.count, "rooms": options.rooms,
         "lines": options.lines, "near": options.near, "change": format!("{:?}", options.change).to_lowercase(),
         "saturate": options.saturate, "rate": options.rate, "seed": options.seed,
-        "connect": connect, "memory": memory, "traffic": measured,
+        "connect": scene.connect, "memory": scene.memory, "traffic": measured,
         "rss_kib_after": after.rss_kib,
         "wrong": wrong, "load": taken::load(),
     });
     say(&report);
-    if let Some(out) = &options.out {
-        std::fs::write(out, serde_json::to_string_pretty(&report)?).context("--out")?;
+    finish(options.out.as_deref(), &report, &wrong)
+}
+
+/// Writes a report, and fails if a screen was wrong.
+pub(crate) fn finish(out: Option<&Path>, report: &Value, wrong: &[String]) -> anyhow::Result<()> {
+    if let Some(out) = out {
+        std::fs::write(out, serde_json::to_string_pretty(report)?).context("--out")?;
     }
-    ensure!(wrong.is_empty(), "{} things were wrong, the first: {}", wrong.len(), wrong[0]);
+    ensure!(
+        wrong.is_empty(),
+        "{} things were wrong, the first: {}",
+        wrong.len(),
+        wrong.first().map_or("", String::as_str)
+    );
     Ok(())
 }
 
@@ -317,7 +376,12 @@ impl Stage {
                     revs.push(stamp(&board)?.1);
                 }
                 _ => {
-                    self.feed.make(room, 0, 1).await?;
+                    let until = Instant::now() + OPENING;
+                    // A server that has just started may not have found its Redis.
+                    while let Err(error) = self.feed.make(room, 0, 1).await {
+                        ensure!(Instant::now() < until, "a peer takes no message: {error:#}");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
                     revs.push(1);
                 }
             }
@@ -384,7 +448,7 @@ impl Stage {
 }
 
 /// What HTTP says of a ticket.
-fn place(ticket: &Value) -> anyhow::Result<Place> {
+pub(crate) fn place(ticket: &Value) -> anyhow::Result<Place> {
     let text = |name: &str| ticket[name].as_str().with_context(|| format!("{name} of a ticket"));
     Ok(Place {
         standing: Standing::of(text("state")?.as_bytes()),
@@ -446,7 +510,7 @@ async fn measure(
 ) -> anyhow::Result<Value> {
     let own = [std::process::id()];
     engine.reset()?;
-    *traffic.answers.lock().await = crate::engine::measure::Latency::new();
+    *traffic.answers.lock().await = Latency::new();
     traffic.late_us.store(0, Relaxed);
     let commands = |redis: Option<&str>| {
         let redis = redis.map(str::to_owned);

@@ -8,7 +8,9 @@ mod engine;
 mod fanout;
 mod feed;
 mod peer;
+mod reconnect;
 mod report;
+mod rush;
 mod soak;
 mod taken;
 mod walk;
@@ -40,6 +42,10 @@ enum Command {
     Soak(soak::Options),
     /// Many screens of one or many restaurants, and changes: how soon each is shown, and what that takes
     Fanout(Box<fanout::Options>),
+    /// A network breaks under many screens: how soon all show the newest state again
+    Reconnect(Box<reconnect::Options>),
+    /// A famous place opens: thousands join within seconds, then watch their position
+    Rush(rush::Options),
     /// What the runs of `tests/bench` found, as one table and a page with plots
     Bench(bench::Options),
     /// A server to be measured beside ours
@@ -53,6 +59,8 @@ async fn main() -> anyhow::Result<()> {
         Command::Report { folder, out, expect } => report::run(&folder, &out, &expect),
         Command::Soak(options) => soak::run(options).await,
         Command::Fanout(options) => fanout::run(*options).await,
+        Command::Reconnect(options) => reconnect::run(*options).await,
+        Command::Rush(options) => rush::run(options).await,
         Command::Bench(options) => bench::run(&options),
         Command::Peer(options) => peer::run(options).await,
     }
