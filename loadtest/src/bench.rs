@@ -178,10 +178,24 @@ const ROWS: &[Row] = &[
         cited: &[],
     },
     Row {
-        measure: "rush: frames sent against telling everybody every change",
+        measure: "rush: frames sent against telling each every change of its position",
         unit: "",
         run: "rush",
         at: "/frames_against_all",
+        cited: &[],
+    },
+    Row {
+        measure: "rush: frames sent against telling everybody every change of the place",
+        unit: "",
+        run: "rush",
+        at: "/frames_against_broadcast",
+        cited: &[],
+    },
+    Row {
+        measure: "rush: stalest screen with 5 or fewer ahead",
+        unit: "ms",
+        run: "rush",
+        at: "/stalest_ms/next 5",
         cited: &[],
     },
 ];

@@ -90,8 +90,11 @@ struct Called {
 /// What came of it, counted.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Verdict {
-    /// Frames that telling everybody every change would have taken, and those that were sent; without first ones.
+    /// Frames that telling everybody every change of its own position would have taken; without first ones.
     all: u64,
+    /// Those that telling everybody every change of the restaurant would have taken: joins, too.
+    broadcast: u64,
+    /// Those that were sent.
     sent: u64,
     /// The oldest screen of each band, milliseconds.
     stalest_ms: [u64; PROMISES.len()],
@@ -179,7 +182,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let report = json!({
         "scenario": "rush", "people": options.people, "lines": options.lines, "calls": called.len(), "seed": options.seed,
         "joined_s": joined_s, "join": lock(&answers).json(), "first_frame": look.measured.first.json(),
-        "frames_sent": verdict.sent, "frames_to_all": verdict.all, "frames_against_all": against_all, "ticks": ticks,
+        "frames_sent": verdict.sent, "frames_to_all": verdict.all, "frames_against_all": against_all,
+        "frames_to_broadcast": verdict.broadcast,
+        "frames_against_broadcast": verdict.sent as f64 / verdict.broadcast.max(1) as f64, "ticks": ticks,
         "stalest_ms": stalest, "server_cpu_s": after.cpu_s - before.cpu_s, "rss_kib_after": after.rss_kib,
         "wrong": verdict.wrong, "load": taken::load(),
     });
@@ -231,6 +236,8 @@ fn judge(joined: &[Joined], called: &[Called], log: &[Entry], ended_us: u64) -> 
             frames.push(entry);
         }
     }
+    let newest =
+        joined.iter().map(|joined| joined.rev).chain(called.iter().map(|called| called.rev)).max().unwrap_or(0);
     let lines: std::collections::BTreeSet<u8> = joined.iter().map(|joined| joined.line).collect();
     for line in lines {
         let mut order: Vec<usize> = (0..joined.len()).filter(|index| joined[*index].line == line).collect();
@@ -249,6 +256,7 @@ fn judge(joined: &[Joined], called: &[Called], log: &[Entry], ended_us: u64) -> 
                 continue;
             };
             verdict.sent += frames[*index].len() as u64 - 1;
+            verdict.broadcast += u64::try_from(newest - first.rev).unwrap_or(0);
             for entry in frames[*index].iter().filter(|entry| entry.place.standing == Standing::Waiting) {
                 let ahead = rank.checked_sub(calls.iter().filter(|call| call.rev <= entry.rev).count());
                 if entry.place.ahead.map(|ahead| ahead as usize) != ahead {
@@ -304,6 +312,7 @@ mod tests {
         // The first call moves three, the second two; c was told of both at once.
         assert_eq!((verdict.all, verdict.sent, &verdict.wrong[..]), (5, 4, &[][..]));
         assert_eq!(verdict.stalest_ms[0], 104);
+        assert_eq!(verdict.broadcast, 4 + 3 + 2, "each is told what happened since its first frame, joins too");
     }
 
     #[test]
