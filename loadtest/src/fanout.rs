@@ -137,6 +137,9 @@ pub(crate) struct Options {
     /// Which of several processes this is that load one server: each comes from addresses of its own
     #[arg(long, default_value_t = 0)]
     shard: u8,
+    /// With all screens at rest, say `ready-<shard>` in this folder and wait until `go` is there
+    #[arg(long)]
+    gate: Option<PathBuf>,
     /// Where to write what came of it
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
@@ -242,6 +245,12 @@ impl Scene {
         // Warmed up: caches, connections and the allocator are as they are in the middle of an evening.
         let warm_up = if options.saturate { 6 } else { ((options.rate * 2.0) as usize).max(2) };
         publish(options, &traffic, warm_up, None).await?;
+        if let Some(gate) = &options.gate {
+            std::fs::write(gate.join(format!("ready-{}", options.shard)), "").context("--gate")?;
+            while !gate.join("go").exists() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
         Ok(Self { engine, pids, redis, stage, traffic, connect, memory, idle_commands_per_s })
     }
 

@@ -7,6 +7,7 @@ mod city;
 mod engine;
 mod fanout;
 mod feed;
+mod million;
 mod peer;
 mod reconnect;
 mod report;
@@ -46,6 +47,8 @@ enum Command {
     Reconnect(Box<reconnect::Options>),
     /// A famous place opens: thousands join within seconds, then watch their position
     Rush(rush::Options),
+    /// As many screens as several client processes hold, of one server or of several behind one port
+    Million(million::Options),
     /// What the runs of `tests/bench` found, as one table and a page with plots
     Bench(bench::Options),
     /// A server to be measured beside ours
@@ -61,6 +64,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Fanout(options) => fanout::run(*options).await,
         Command::Reconnect(options) => reconnect::run(*options).await,
         Command::Rush(options) => rush::run(options).await,
+        Command::Million(options) => million::run(options).await,
         Command::Bench(options) => bench::run(&options),
         Command::Peer(options) => peer::run(options).await,
     }
