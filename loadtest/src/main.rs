@@ -4,6 +4,7 @@ mod api;
 mod bench;
 mod chance;
 mod city;
+mod day;
 mod engine;
 mod fanout;
 mod feed;
@@ -47,6 +48,8 @@ enum Command {
     Reconnect(Box<reconnect::Options>),
     /// A famous place opens: thousands join within seconds, then watch their position
     Rush(rush::Options),
+    /// An evening at many restaurants: guests come, wait and go, staff call and seat
+    Day(day::Options),
     /// As many screens as several client processes hold, of one server or of several behind one port
     Million(million::Options),
     /// What the runs of `tests/bench` found, as one table and a page with plots
@@ -64,6 +67,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Fanout(options) => fanout::run(*options).await,
         Command::Reconnect(options) => reconnect::run(*options).await,
         Command::Rush(options) => rush::run(options).await,
+        Command::Day(options) => day::run(options).await,
         Command::Million(options) => million::run(options).await,
         Command::Bench(options) => bench::run(&options),
         Command::Peer(options) => peer::run(options).await,

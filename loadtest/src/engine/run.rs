@@ -23,7 +23,7 @@ use super::{
     dial::{self, Answer},
     frame::{self, Taken},
     measure::{Latency, Measured, Second, band},
-    scan::{Kind, Place, Scan},
+    scan::{Kind, Place, Scan, Standing},
 };
 use crate::chance::Chance;
 
@@ -41,6 +41,9 @@ const BELL: u64 = u64::MAX;
 
 /// What went wrong is kept up to so many; the rest is counted.
 const WRONG_LEN_MAX: usize = 20;
+
+/// The end of a phone whose ticket has ended.
+const NOTHING_MORE: u16 = 1_000;
 
 /// A connection that is not made within this is given up.
 const DIAL_NS_MAX: u64 = 20_000_000_000;
@@ -334,6 +337,9 @@ impl Loop {
             frame::CLOSE => {
                 let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
                 self.say(index, &frame::masked(frame::CLOSE, payload));
+                if code == Some(NOTHING_MORE) && self.screens[index].place.standing == Standing::Gone {
+                    return self.leave(index, Phase::Ended);
+                }
                 let why = code
                     .map_or_else(|| "was closed without a code".to_owned(), |code| format!("was closed with {code}"));
                 self.end(index, &why);
