@@ -377,14 +377,15 @@ impl Loop {
         let place = if kind == Kind::Ticket { self.scan.place(text) } else { Some(Place::default()) };
         let Some(place) = place else { return self.find(index, "was sent a ticket without its place") };
         let screen = &mut self.screens[index];
-        let before = screen.stamp.replace(stamp);
+        let before = screen.stamp;
+        if before.is_some_and(|before| before > stamp) {
+            return self.find(index, &format!("went back from {before:?} to {stamp:?}"));
+        }
+        screen.stamp = Some(stamp);
         screen.place = place;
         let first = !screen.told;
         screen.told = true;
         let (room, line, dialled_at) = (screen.room, screen.line, screen.dialled_at);
-        if before.is_some_and(|before| before > stamp) {
-            self.find(index, &format!("went back from {before:?} to {stamp:?}"));
-        }
         if first {
             self.under_way -= 1;
             self.gauges.showing.fetch_add(1, Relaxed);
