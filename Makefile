@@ -2,7 +2,7 @@
 # WAITLESS_* variables pass through: `WAITLESS_LISTEN=127.0.0.1:9000 make run`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults soak bench-record bench-join bench-micro servers screenshots lighthouse
+.PHONY: help run test check faults soak bench bench-peers bench-record bench-join bench-micro servers screenshots lighthouse
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,6 +20,12 @@ check: ## format, lints, documentation and the pages' own checks only
 
 faults: ## every fault at full size; writes target/faults.json
 	@tests/faults
+
+bench: ## the hub measured, beside what the kernel alone costs; writes target/bench.json and .html
+	@tests/bench
+
+bench-peers: ## the same beside axum, Nchan, ws and Socket.IO
+	@tests/bench-peers
 
 bench-record: ## events recorded a second, and how long a rebuild takes; writes target/record.json
 	@tests/bench-record

@@ -7,8 +7,8 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
-/// Connections that wait to be accepted, at most (the system may allow fewer): when a server comes back, all its screens
-/// do at once, and who is turned away tries again only a second later.
+/// Connections that wait to be accepted, at most (the system may allow fewer): when a server comes back, all its
+/// screens do at once, and who is turned away tries again only a second later.
 const BACKLOG: i32 = 4_096;
 
 /// Binds `address`; port 0 takes a free one. `shared`: other servers of this machine may listen on it, too, and the

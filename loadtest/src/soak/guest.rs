@@ -7,8 +7,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::chance::Chance;
+
 use super::{
-    chance::Chance,
     socket::{Connection, Heard, Seen},
     world::{Caller, Phase, Shown, World},
 };

@@ -10,7 +10,6 @@
 //! `trend` measure and judge.
 
 mod auditor;
-mod chance;
 mod guest;
 mod mirror;
 mod probe;

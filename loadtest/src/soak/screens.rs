@@ -6,8 +6,9 @@ use reqwest::Method;
 use serde_json::Value;
 use tokio::time::{Duration, Instant, timeout_at};
 
+use crate::chance::Chance;
+
 use super::{
-    chance::Chance,
     mirror::Mirror,
     socket::{Connection, Heard, Seen},
     world::{Caller, Phase, World},

@@ -11,8 +11,9 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use crate::chance::Chance;
+
 use super::{
-    chance::Chance,
     socket::{Connection, Heard, Seen},
     world::{Caller, World},
 };

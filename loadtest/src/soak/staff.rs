@@ -9,10 +9,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{
-    chance::Chance,
-    world::{Caller, World},
-};
+use crate::chance::Chance;
+
+use super::world::{Caller, World};
 
 /// Parties that wait in a line, called and seated ones: about as many as there are to be.
 const WAITING: usize = 25;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-pub(super) struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    pub(super) fn new(seed: u64, stream: u64) -> Self {
+    pub(crate) fn new(seed: u64, stream: u64) -> Self {
         Self(seed ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03))
     }
 
@@ -17,25 +17,25 @@ impl Chance {
     }
 
     /// 0 up to, but not, `end`.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
 
-    pub(super) fn percent(&mut self, share: u64) -> bool {
+    pub(crate) fn percent(&mut self, share: u64) -> bool {
         self.below(100) < share
     }
 
-    pub(super) fn ms(&mut self, from: u64, to: u64) -> Duration {
+    pub(crate) fn ms(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_millis(from + self.below(to - from))
     }
 
-    pub(super) fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
+    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         let index = usize::try_from(self.below(of.len() as u64)).ok()?;
         of.get(index)
     }
 
     /// Unguessable enough for an idempotency key.
-    pub(super) fn key(&mut self) -> String {
+    pub(crate) fn key(&mut self) -> String {
         format!("soak-{:016x}{:016x}", self.next(), self.next())
     }
 }
