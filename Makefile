@@ -2,7 +2,7 @@
 # WAITLESS_* variables pass through: `WAITLESS_LISTEN=127.0.0.1:9000 make run`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults soak bench bench-peers bench-record bench-join bench-micro servers screenshots lighthouse
+.PHONY: help run test check faults soak bench bench-peers million bench-record bench-join bench-micro servers screenshots lighthouse
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,9 @@ bench-join: ## joins a second through HTTP beside the bare script under redis-be
 
 bench-micro: ## Criterion: replica, frames, estimate, scripts, each beside its last run
 	@cargo bench --bench replica --bench frames --bench estimate --bench scripts
+
+million: ## 200,000 phones on this machine, each told of a change every ten seconds; writes target/million.json
+	@tests/million
 
 servers: ## a shell with the tests' Redis and PostgreSQL up
 	@tests/run -- "$${SHELL:-bash}"

@@ -215,7 +215,7 @@ impl<K: Send + 'static> Running<K> {
 
     /// Takes what was left for it; true when it has to stop.
     fn take_word(&mut self) -> bool {
-        let (upgraded, rung, answers) = {
+        let (upgraded, mut rung, answers) = {
             let mut inbox = self.shard.inbox();
             inbox.woken = false;
             if inbox.stop {
@@ -224,6 +224,8 @@ impl<K: Send + 'static> Running<K> {
             let Inbox { upgraded, rung, answers, .. } = &mut *inbox;
             (std::mem::take(upgraded), std::mem::take(rung), std::mem::take(answers))
         };
+        // In the order in which they lie in memory, here and in the system.
+        rung.sort_unstable();
         for number in rung {
             self.queue(number);
         }
