@@ -53,7 +53,7 @@ struct Floor {
 /// Mostly one: a phone of its own.
 enum Numbers {
     One(u32),
-    Many(Box<Vec<u32>>),
+    Many(Vec<u32>),
 }
 
 impl Numbers {
@@ -66,7 +66,7 @@ impl Numbers {
 
     fn add(&mut self, number: u32) {
         match self {
-            Self::One(first) => *self = Self::Many(Box::new(vec![*first, number])),
+            Self::One(first) => *self = Self::Many(vec![*first, number]),
             Self::Many(numbers) => numbers.push(number),
         }
     }
