@@ -5,7 +5,8 @@
 //! frames grows behind a slow phone, it skips to the newest state.
 //!
 //! Reading order: [`Hub`], `room` (what is shared), `state` (what is known), `keeper` (how it is kept), `watch` (one
-//! connection). It deliberately knows neither Redis nor axum: [`Source`] and [`Socket`] are its two seams.
+//! watcher), `socket` (the connections). It deliberately knows neither Redis nor axum: [`Source`] and [`Upgraded`] are
+//! its two seams.
 //!
 //! Invariants: what the hub holds can be thrown away and read again; the (epoch, rev) sent to a watcher never falls.
 

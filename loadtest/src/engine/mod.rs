@@ -2,7 +2,7 @@
 //!
 //! `nix` rather than `mio`: level-triggered epoll needs one read for each readiness and no state about what was not read,
 //! and the same crate makes sockets that come from an address of their own. Nothing of a screen is kept but what it
-//! shows ([`Screen`], under 200 bytes with its path): all read into one buffer, and only a frame that came in parts is kept
+//! shows (`Screen`, under 200 bytes with its path): all read into one buffer, and only a frame that came in parts is kept
 //! until the rest comes.
 //!
 //! Invariants: a screen that was sent something that it must not be is counted as wrong, with the reason; the engine
