@@ -1,5 +1,5 @@
-//! A connection that keeps its place while it is open, whoever holds it (a WebSocket outlives the request it began
-//! as), and that ends when its client takes nothing.
+//! A connection that keeps its place while it is open, and that ends when its client takes nothing. A WebSocket takes
+//! both the stream and the place along when it is upgraded.
 
 use std::{
     io::{self, IoSlice},
