@@ -13,7 +13,7 @@ use bytes::{Buf as _, Bytes};
 use tokio::time::Instant;
 
 use super::{
-    super::{HubSettings, Watcher},
+    super::{HubSettings, Text, Watcher, watch::Next},
     frame::{self, Inbound, Reader, Refused},
 };
 use crate::{
@@ -64,6 +64,23 @@ struct Wire<S> {
 struct Unsent {
     frames: Vec<Bytes>,
     since: Instant,
+}
+
+/// What a watcher said, and what it wants next.
+pub(in crate::hub) struct Spoken {
+    frames: Vec<Text>,
+    next: Result<Next, CloseCode>,
+}
+
+impl Spoken {
+    fn by(watcher: &mut Watcher, dismissal: Option<&Dismissal>, now: Instant) -> Self {
+        let mut frames = Vec::new();
+        let next = match dismissal.and_then(|dismissal| dismissal()) {
+            Some(code) => Err(code),
+            None => watcher.speak(now, &mut |text| frames.push(text.clone())),
+        };
+        Self { frames, next }
+    }
 }
 
 /// What came of a turn.
@@ -128,11 +145,20 @@ impl<S: Read + Write> Connection<S> {
         self.wire.unsent.is_some()
     }
 
+    /// Finds what there is to say, for [`Connection::turn`] to send; `None` while the client takes nothing.
+    pub(in crate::hub) fn speak(&mut self, now: Instant) -> Option<Spoken> {
+        let Self { wire, phase, dismissal } = self;
+        match phase {
+            Phase::Talking(watcher) if wire.unsent.is_none() => Some(Spoken::by(watcher, dismissal.as_ref(), now)),
+            Phase::Talking(_) | Phase::Closing(_) => None,
+        }
+    }
+
     /// Does what can be done now. `scratch` is for reading.
-    pub(in crate::hub) fn turn(&mut self, now: Instant, scratch: &mut [u8]) -> Turn {
+    pub(in crate::hub) fn turn(&mut self, spoken: Option<Spoken>, now: Instant, scratch: &mut [u8]) -> Turn {
         let Self { wire, phase, dismissal } = self;
         if let Phase::Talking(watcher) = phase {
-            match wire.converse(watcher, dismissal.as_ref(), now, scratch) {
+            match wire.converse(watcher, dismissal.as_ref(), spoken, now, scratch) {
                 Ok(turn) => return turn,
                 Err(None) => return Turn::Over,
                 Err(Some(code)) => {
@@ -161,29 +187,28 @@ impl<S: Read + Write> Wire<S> {
         &mut self,
         watcher: &mut Watcher,
         dismissal: Option<&Dismissal>,
+        mut spoken: Option<Spoken>,
         now: Instant,
         scratch: &mut [u8],
     ) -> Result<Turn, End> {
-        if let Some(code) = dismissal.and_then(|dismissal| dismissal()) {
-            return Err(Some(code));
-        }
         let checked_at = dismissal.map(|_| now + settings(watcher).dismissal_check);
         let until = |at: Instant| checked_at.map_or(at, |checked_at| at.min(checked_at));
         let mut ask = None;
         loop {
             self.flush().map_err(|_| None)?;
             if let Some(unsent) = &self.unsent {
+                if let Some(code) = dismissal.and_then(|dismissal| dismissal()) {
+                    return Err(Some(code));
+                }
                 let patient_until = unsent.since + watcher.patience();
                 if patient_until <= now {
                     return Err(Some(CloseCode::TooSlow));
                 }
                 return Ok(Turn::asking(until(patient_until), ask));
             }
-            let Self { stream, unsent, .. } = self;
-            let mut gone = false;
-            let next = watcher.speak(now, &mut |text| gone |= send(stream, unsent, text.frame(), now).is_err());
-            if gone {
-                return Err(None);
+            let Spoken { frames, next } = spoken.take().unwrap_or_else(|| Spoken::by(watcher, dismissal, now));
+            for text in frames {
+                self.send(text.frame(), now)?;
             }
             let next = next?;
             ask = ask.or(next.ask);

@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{
     Upgraded,
-    connection::{Connection, Turn},
+    connection::{Connection, Spoken, Turn},
     wheel::{Tick, Wheel},
 };
 use crate::{
@@ -39,6 +39,9 @@ const EVENTS_LEN: usize = 1_024;
 
 /// Connections that get a turn before sockets and bells are looked at again: a millisecond or so.
 const TURNS: usize = 256;
+
+/// Of them, so many are asked what they have to say before it is sent.
+const TOGETHER: usize = 64;
 
 /// Read at once from a connection.
 const SCRATCH_LEN: usize = 4 * 1_024;
@@ -136,7 +139,15 @@ struct Running<K: Send + 'static> {
     /// Whose turn it is.
     turns: VecDeque<u32>,
     scratch: Box<[u8]>,
+    /// What those whose turn it is have said; empty between turns.
+    spoken: Vec<(u32, Option<Spoken>)>,
     questions: u64,
+}
+
+/// A mistake ends one connection, not all of them: `None`.
+fn unharmed<T>(act: impl FnOnce() -> T) -> Option<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(act));
+    outcome.inspect_err(|_| tracing::error!("a connection was given up after a panic")).ok()
 }
 
 impl<K: Send + 'static> Running<K> {
@@ -149,6 +160,7 @@ impl<K: Send + 'static> Running<K> {
             wheel: Wheel::new(Instant::now()),
             turns: VecDeque::new(),
             scratch: vec![0; SCRATCH_LEN].into(),
+            spoken: Vec::new(),
             questions: 0,
         }
     }
@@ -275,23 +287,33 @@ impl<K: Send + 'static> Running<K> {
         }
     }
 
+    /// First all are asked what they have to say, then all of it is sent: clients that are woken by one frame after the
+    /// other fall asleep in between when each frame is made first, and waking them costs more than sending.
     fn take_turns(&mut self) {
         let now = Instant::now();
-        for _ in 0..TURNS {
-            let Some(number) = self.turns.pop_front() else { return };
-            self.turn(number, now);
+        let mut spoken = std::mem::take(&mut self.spoken);
+        for _ in 0..TURNS / TOGETHER {
+            while spoken.len() < TOGETHER
+                && let Some(number) = self.turns.pop_front()
+            {
+                let Some(held) = self.held.get_mut(number as usize) else { continue };
+                held.queued = false;
+                match unharmed(|| held.connection.speak(now)) {
+                    Some(said) => spoken.push((number, said)),
+                    None => drop(self.held.remove(number as usize)),
+                }
+            }
+            for (number, spoken) in spoken.drain(..) {
+                self.turn(number, spoken, now);
+            }
         }
+        self.spoken = spoken;
     }
 
-    fn turn(&mut self, number: u32, now: Instant) {
+    fn turn(&mut self, number: u32, spoken: Option<Spoken>, now: Instant) {
         let Self { held: all, scratch, wheel, .. } = self;
         let Some(held) = all.get_mut(number as usize) else { return };
-        held.queued = false;
-        // A mistake ends one connection, not all of them.
-        let turn = catch_unwind(AssertUnwindSafe(|| held.connection.turn(now, scratch))).unwrap_or_else(|_| {
-            tracing::error!("a connection was given up after a panic");
-            Turn::Over
-        });
+        let turn = unharmed(|| held.connection.turn(spoken, now, scratch)).unwrap_or(Turn::Over);
         let (at, ask) = match turn {
             Turn::Until(at) => (at, None),
             Turn::Ask(at, ticket) => (at, Some(ticket)),

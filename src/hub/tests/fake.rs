@@ -352,7 +352,8 @@ async fn hold(
     let mut asked: Option<TicketId> = None;
     let mut scratch = [0; 4_096];
     loop {
-        let at = match connection.turn(Instant::now(), &mut scratch) {
+        let spoken = connection.speak(Instant::now());
+        let at = match connection.turn(spoken, Instant::now(), &mut scratch) {
             Turn::Until(at) => at,
             Turn::Ask(at, ticket) => {
                 asked = Some(ticket);
