@@ -57,8 +57,8 @@ const SAMPLING: Duration = Duration::from_millis(200);
 /// After the last change all screens are right within this: the furthest phones are told every 5 s.
 const CATCHING_UP: Duration = Duration::from_secs(15);
 
-/// Screens show their first frame within this.
-const CONNECTING: Duration = Duration::from_secs(120);
+/// Screens show their first frame within this, also when a dozen servers share the machine with them.
+const CONNECTING: Duration = Duration::from_secs(600);
 
 /// Phones that the cadence tells every change at once stand in lines this long.
 const NEAR_LEN: usize = 6;
@@ -137,12 +137,30 @@ pub(crate) struct Options {
     /// Which of several processes this is that load one server: each comes from addresses of its own
     #[arg(long, default_value_t = 0)]
     shard: u8,
-    /// With all screens at rest, say `ready-<shard>` in this folder and wait until `go` is there
+    /// Where processes wait for each other: a step is said as `<step>-<shard>`, and gone on after once `<step>` is there
     #[arg(long)]
     gate: Option<PathBuf>,
     /// Where to write what came of it
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// A step of several processes: all restaurants and tickets are there.
+pub(crate) const JOINED: &str = "joined";
+
+/// All screens show what they should, and rest.
+pub(crate) const CONNECTED: &str = "connected";
+
+impl Options {
+    /// Waits until all processes have come this far.
+    async fn meet(&self, step: &str) -> anyhow::Result<()> {
+        let Some(gate) = &self.gate else { return Ok(()) };
+        std::fs::write(gate.join(format!("{step}-{}", self.shard)), "").context("--gate")?;
+        while !gate.join(step).exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
 }
 
 /// Who watches what, and who makes the changes.
@@ -202,6 +220,7 @@ impl Scene {
         let (pids, redis) = (pids(options)?, redis_url(options)?);
         let began = Instant::now();
         let stage = Arc::new(Stage::set(options).await?);
+        options.meet(JOINED).await?;
         eprintln!("{} rooms and {} screens in {:.1} s", options.rooms, options.count, began.elapsed().as_secs_f64());
 
         let changes_max =
@@ -245,12 +264,7 @@ impl Scene {
         // Warmed up: caches, connections and the allocator are as they are in the middle of an evening.
         let warm_up = if options.saturate { 6 } else { ((options.rate * 2.0) as usize).max(2) };
         publish(options, &traffic, warm_up, None).await?;
-        if let Some(gate) = &options.gate {
-            std::fs::write(gate.join(format!("ready-{}", options.shard)), "").context("--gate")?;
-            while !gate.join("go").exists() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
+        options.meet(CONNECTED).await?;
         Ok(Self { engine, pids, redis, stage, traffic, connect, memory, idle_commands_per_s })
     }
 

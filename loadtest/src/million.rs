@@ -5,7 +5,7 @@
 //! the port.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -16,8 +16,11 @@ use tokio::process::{Child, Command};
 
 use crate::{fanout, taken};
 
-/// All are connected within this.
-const CONNECTING: Duration = Duration::from_secs(900);
+/// All have come a step further within this.
+const STEP_MAX: Duration = Duration::from_secs(900);
+
+/// Handshakes of a process that are under way at the same time: each may open a room at one more server.
+const AT_ONCE: usize = 16;
 
 /// Very many screens.
 #[derive(Args)]
@@ -72,18 +75,13 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         children.push(start(&options, shard, &folder)?);
     }
     let began = Instant::now();
-    let ready = |shard: &u8| folder.join(format!("ready-{shard}")).exists();
-    while !(0..options.processes).all(|shard| ready(&shard)) {
-        for child in &mut children {
-            let ended = child.try_wait()?;
-            ensure!(ended.is_none(), "a process ended before all screens were there: {ended:?}");
-        }
-        ensure!(began.elapsed() < CONNECTING, "not all screens were there in time");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let connected_s = began.elapsed().as_secs_f64();
+    await_all(&mut children, &folder, fanout::JOINED).await?;
+    go_on(&folder, fanout::JOINED)?;
+    let joined_s = began.elapsed().as_secs_f64();
+    await_all(&mut children, &folder, fanout::CONNECTED).await?;
+    let connected_s = began.elapsed().as_secs_f64() - joined_s;
     let (idle, kernel) = (taken::process(&options.pid)?, taken::kernel_kib()?);
-    std::fs::write(folder.join("go"), "")?;
+    go_on(&folder, fanout::CONNECTED)?;
     for child in &mut children {
         let ended = child.wait().await?;
         ensure!(ended.success(), "a process found something wrong");
@@ -102,7 +100,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let frames = sum("/traffic/frames_total");
     let report = json!({
         "scenario": "million", "screens": screens, "processes": options.processes, "servers": options.pid.len(),
-        "seed": options.seed, "connected_s": connected_s,
+        "seed": options.seed, "joined_s": joined_s, "connected_s": connected_s,
         "rss_kib_per_screen": (idle.rss_kib - before.rss_kib) / screens,
         "kernel_kib_per_screen": (kernel.0 + kernel.1 - kernel_before.0 - kernel_before.1) / screens,
         "frames": frames, "frames_per_s": sum("/traffic/frames_per_s"),
@@ -115,11 +113,31 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     fanout::finish(Some(&options.out), &report, &[])
 }
 
-fn start(options: &Options, shard: u8, folder: &std::path::Path) -> anyhow::Result<Child> {
+/// Until all processes have come so far.
+async fn await_all(children: &mut [Child], folder: &Path, step: &str) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while !(0..children.len()).all(|shard| folder.join(format!("{step}-{shard}")).exists()) {
+        for child in &mut *children {
+            let ended = child.try_wait()?;
+            ensure!(ended.is_none(), "a process ended before all were {step}: {ended:?}");
+        }
+        ensure!(began.elapsed() < STEP_MAX, "not all were {step} in time");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+/// Those who wait at a step go on.
+fn go_on(folder: &Path, step: &str) -> anyhow::Result<()> {
+    Ok(std::fs::write(folder.join(step), "")?)
+}
+
+fn start(options: &Options, shard: u8, folder: &Path) -> anyhow::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("fanout").arg(&options.url).arg("--data").arg(&options.data).arg("--gate").arg(folder);
     command.args(["--screens", if options.phones { "phone" } else { "board" }, "--shard", &shard.to_string()]);
     command.args(["--count", &options.each.to_string(), "--rooms", &options.rooms.to_string()]);
+    command.args(["--at-once", &AT_ONCE.to_string()]);
     command.args(["--rate", &options.rate.to_string(), "--seconds", &options.seconds.to_string()]);
     command.args(["--seed", &(options.seed + u64::from(shard)).to_string()]);
     for pid in &options.pid {
