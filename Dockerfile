@@ -1,6 +1,8 @@
 # WaitLess as an image. Not run where it was written (no Docker there); tests/it/tidy/packaging.rs checks what it names.
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /waitless
+# The allocator is built from C with it.
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 ENV SQLX_OFFLINE=true
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY .sqlx ./.sqlx
