@@ -23,7 +23,7 @@ fn estimates(criterion: &mut Criterion) {
         let replica = line::replica(crowd);
         let ticket = middle(&replica);
         group.bench_function(BenchmarkId::from_parameter(crowd), |bencher| {
-            bencher.iter(|| replica.eta(black_box(ticket)).expect("enough seatings"));
+            bencher.iter(|| replica.place(black_box(ticket)).and_then(|place| place.eta).expect("enough seatings"));
         });
     }
     group.finish();

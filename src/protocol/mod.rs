@@ -23,7 +23,8 @@ pub use control::{Asked, Bye, CloseCode, Tick, asked};
 pub use notice::notices;
 pub use queue::{DeltaFrame, EventView, QueueFrame, SetView, delta_frame, queue_frame};
 pub use ticket::{
-    OwnView, TicketFrame, TicketRestaurant, TicketView, eta_of_reply, may_come_back, ticket_frame, ticket_view,
+    OwnView, TicketFrame, TicketRestaurant, TicketView, eta_of_reply, may_come_back, ticket_frame, ticket_frame_at,
+    ticket_view,
 };
 
 use crate::domain::Millis;

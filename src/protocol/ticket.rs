@@ -8,7 +8,7 @@ use crate::domain::{
     Channel, LineId, Millis, OpenState, Stamp, Ticket, TicketId, TicketState,
     estimate::{Eta, estimate},
     event::PaceRecord,
-    replica::Replica,
+    replica::{Place, Replica},
     restaurant::NumberAt,
     ticket::{Ended, Notice, OrderedItem},
 };
@@ -157,7 +157,8 @@ pub fn eta_of_reply(ahead: Option<u32>, pace: Option<&PaceRecord>) -> Option<Eta
 /// T of a ticket in a replica.
 #[must_use]
 pub fn ticket_view(replica: &Replica, ticket: &Ticket) -> TicketView {
-    TicketView::new(ticket, replica.ahead(ticket).map(|ahead| ahead.total), replica.eta(ticket))
+    let place = replica.place(ticket);
+    TicketView::new(ticket, place.map(|place| place.ahead), place.and_then(|place| place.eta))
 }
 
 /// Whether its holder can bring a ticket back into the line: while it is not final, and for a while after
@@ -221,9 +222,13 @@ pub struct TicketRestaurant {
 /// What the holder of a ticket sees.
 #[must_use]
 pub fn ticket_frame(replica: &Replica, ticket: &Ticket, heading: Heading) -> TicketFrame {
-    let ahead = replica.ahead(ticket);
-    let eta = ahead.and_then(|ahead| replica.eta_behind(ticket, ahead));
-    let ahead = ahead.map(|ahead| ahead.total);
+    ticket_frame_at(replica, ticket, replica.place(ticket), heading)
+}
+
+/// [`ticket_frame`], for who knows its place in the replica already.
+#[must_use]
+pub fn ticket_frame_at(replica: &Replica, ticket: &Ticket, place: Option<Place>, heading: Heading) -> TicketFrame {
+    let (ahead, eta) = (place.map(|place| place.ahead), place.and_then(|place| place.eta));
     let restaurant = replica.restaurant();
     let line = replica.lines().get(&ticket.line);
     let Stamp { epoch, rev } = replica.stamp();

@@ -72,6 +72,15 @@ pub fn keeps(ticket: &Ticket, at: Millis) -> bool {
     }
 }
 
+/// Where a waiting ticket stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    /// Waiting tickets of its line before it.
+    pub ahead: u32,
+    /// How long it will wait: by the seatings of its class and those of its class ahead of it.
+    pub eta: Option<Eta>,
+}
+
 /// A snapshot that events are applied to, with its tickets by id and by place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replica {
@@ -277,16 +286,11 @@ impl Replica {
         (ticket.state == TicketState::Waiting).then(|| self.standing(ticket.line).waiting().ahead(ticket))
     }
 
-    /// How long a waiting ticket will wait: by the seatings of its class and those of its class ahead of it.
+    /// Where a ticket stands; `None` unless it waits.
     #[must_use]
-    pub fn eta(&self, ticket: &Ticket) -> Option<Eta> {
-        self.eta_behind(ticket, self.ahead(ticket)?)
-    }
-
-    /// [`Replica::eta`], for who knows already how many are ahead.
-    #[must_use]
-    pub fn eta_behind(&self, ticket: &Ticket, ahead: Ahead) -> Option<Eta> {
-        estimate(self.pace(ticket.line, ticket.party()), ahead.of_class, None)
+    pub fn place(&self, ticket: &Ticket) -> Option<Place> {
+        let ahead = self.ahead(ticket)?;
+        Some(Place { ahead: ahead.total, eta: estimate(self.pace(ticket.line, ticket.party()), ahead.of_class, None) })
     }
 
     /// How long a party that joins this line now will wait.

@@ -18,9 +18,9 @@ use super::{
 use crate::{
     domain::{
         RestaurantRecord, Ticket, TicketId, TicketState,
-        replica::{Ahead, Replica, keeps},
+        replica::{Place, Replica, keeps},
     },
-    protocol::{CloseCode, FrameType, may_come_back, ticket_frame},
+    protocol::{CloseCode, FrameType, may_come_back, ticket_frame_at},
 };
 
 /// The shortest part of its interval after which a position may be shown.
@@ -98,8 +98,8 @@ impl PhoneView {
 
     fn show(&mut self, room: &Room, state: &State, ticket: Arc<Ticket>, resync: bool, now: Instant) -> Look {
         let settings = &room.hub.settings;
-        let place = state.replica().ahead(&ticket);
-        let ahead = place.map(|ahead| ahead.total);
+        let place = state.replica().place(&ticket);
+        let ahead = place.map(|place| place.ahead);
         let interval = ahead.and_then(|ahead| settings.cadence.interval(ahead));
         let own = self.shown.is_none() || self.common != state.common() || !Arc::ptr_eq(&self.ticket, &ticket);
         let mut look = Look::default();
@@ -112,7 +112,7 @@ impl PhoneView {
             let said = fingerprint(state.replica(), &ticket, place, heading.every_ms);
             let same_ticket = Arc::ptr_eq(&self.ticket, &ticket) || self.ticket == ticket;
             if resync || self.shown != Some(said) || !same_ticket {
-                let frame = ticket_frame(state.replica(), &ticket, heading);
+                let frame = ticket_frame_at(state.replica(), &ticket, place, heading);
                 look.frame = Some((FrameType::Ticket, Text::encode(&frame)));
             }
             if !may_come_back(&ticket, heading.at) {
@@ -139,13 +139,13 @@ fn jitter() -> f32 {
 }
 
 /// What a ticket's frame says besides the ticket itself, and besides where and when it was made.
-fn fingerprint(replica: &Replica, ticket: &Ticket, place: Option<Ahead>, every_ms: u32) -> u64 {
-    let eta = place.and_then(|place| replica.eta_behind(ticket, place));
+fn fingerprint(replica: &Replica, ticket: &Ticket, place: Option<Place>, every_ms: u32) -> u64 {
+    let (ahead, eta) = (place.map(|place| place.ahead), place.and_then(|place| place.eta));
     let RestaurantRecord { slug, name, state, until, reason, announcement, .. } = replica.restaurant();
     let line = replica.lines().get(&ticket.line);
     let line = line.map(|line| (&line.name, line.state, line.until, &line.reason, line.recent.first()));
     let mut digest = foldhash::quality::FixedState::default().build_hasher();
-    (place.map(|place| place.total), eta, every_ms, line).hash(&mut digest);
+    (ahead, eta, every_ms, line).hash(&mut digest);
     (slug, name, state, until, reason, announcement, replica.policy().close_ahead).hash(&mut digest);
     digest.finish()
 }
@@ -161,7 +161,7 @@ mod tests {
             restaurant::NumberAt,
             testing::{Random, line, random_ticket, snapshot},
         },
-        protocol::Heading,
+        protocol::{Heading, ticket_frame},
     };
 
     use super::*;
@@ -206,7 +206,7 @@ mod tests {
             let every_ms = [4_000, 20_000][pick(2)];
             let replica = Replica::new(here);
             let said = said(&replica, &waiting, every_ms);
-            let fingerprint = fingerprint(&replica, &waiting, replica.ahead(&waiting), every_ms);
+            let fingerprint = fingerprint(&replica, &waiting, replica.place(&waiting), every_ms);
             assert_eq!(known.entry(fingerprint).or_insert_with(|| said.clone()), &said, "two frames look alike");
             seen.insert(said);
         }
