@@ -4,6 +4,7 @@ WORKDIR /waitless
 # The allocator is built from C with it.
 RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 ENV SQLX_OFFLINE=true
+COPY .cargo ./.cargo
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY .sqlx ./.sqlx
 COPY loadtest ./loadtest
