@@ -76,11 +76,13 @@ mod tests {
         let mut random = StdRng::seed_from_u64(1);
         // By number: when it is due. Times further away than the wheel reaches are put again.
         let mut due: Vec<Tick> = Vec::new();
+        // By number: the bucket that was said to hold it.
+        let mut bucket: Vec<Tick> = Vec::new();
         for number in 0..2_000 {
             let at = began + Duration::from_micros(random.random_range(0..90_000_000));
             let tick = wheel.tick_of(at);
             assert!(TICK.mul_f64(tick as f64) >= at - began, "not early");
-            wheel.put(number, tick);
+            bucket.push(wheel.put(number, tick));
             due.push(tick);
         }
         let mut woken = 0;
@@ -91,8 +93,9 @@ mod tests {
                 for number in numbers {
                     let its = due[number as usize];
                     assert!(tick <= its, "late: {its} at {tick}");
+                    assert_eq!(tick, bucket[number as usize], "not the bucket that was said");
                     if tick < its {
-                        wheel.put(number, its);
+                        bucket[number as usize] = wheel.put(number, its);
                     } else {
                         woken += 1;
                     }

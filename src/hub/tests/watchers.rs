@@ -48,7 +48,10 @@ async fn a_client_that_takes_nothing_for_ten_seconds_is_closed() {
     let board = Client::open_slow(&hub, BOARD, 1).await;
     pass(ms(4_000 + 9_900)).await;
     assert_eq!(hub.stats().boards, 1);
+    // Then a second more in which the client might say why it closes.
+    let asked_at = tokio::time::Instant::now();
     assert_eq!(board.given_up().await, Some(CloseCode::TooSlow));
+    assert!(asked_at.elapsed() <= ms(1_200), "after {:?}", asked_at.elapsed());
     assert_eq!(hub.stats().boards, 0);
 }
 
