@@ -16,7 +16,7 @@ mod cli;
 
 use cli::Command;
 
-/// Measured, see docs/BENCHMARKS.md: half the memory per idle screen and less CPU than the system's.
+/// Measured, see docs/BENCHMARKS.md: about half the memory per idle screen of the system's allocator.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
