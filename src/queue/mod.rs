@@ -32,6 +32,7 @@ use std::{
 };
 
 use dashmap::DashMap;
+use tokio::sync::Semaphore;
 
 pub use self::{
     call::{CallContext, Idempotency, Outcome},
@@ -73,6 +74,8 @@ struct Shared {
     /// The highest rev known of each restaurant: answered to somebody, or recorded. One that comes back with less has
     /// lost something.
     revs: DashMap<RestaurantId, i64>,
+    /// Whole states that may be asked for at once.
+    snapshots: Semaphore,
 }
 
 /// How to reach the live queue.
@@ -101,6 +104,7 @@ impl Queue {
                 epochs: Partition::all().map(|_| AtomicI64::new(0)).collect(),
                 changed: Partition::all().map(|_| Mutex::new(None)).collect(),
                 revs: DashMap::new(),
+                snapshots: Semaphore::new(snapshot::AT_ONCE),
             }),
         })
     }

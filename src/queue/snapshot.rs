@@ -15,6 +15,10 @@ use crate::domain::{
     Ticket, TicketId, replica::Snapshot,
 };
 
+/// Whole states that are asked for at once. Each takes Redis as long as many joins do, and after an interruption every
+/// room of a server wants one: commands come between, whatever the number of rooms.
+pub(super) const AT_ONCE: usize = 8;
+
 /// What `load` needs to know of a restaurant.
 #[derive(Clone, Debug)]
 pub struct Opening {
@@ -57,7 +61,7 @@ impl Queue {
         .await
     }
 
-    /// Reads a restaurant's whole live state.
+    /// Reads a restaurant's whole live state, in turn: waits, without a bound of its own, for those who asked before.
     ///
     /// # Errors
     /// [`Rejection::NotLoaded`] when it is not there; else as [`Queue::run`].
@@ -66,6 +70,8 @@ impl Queue {
         restaurant: RestaurantId,
         now: Option<Millis>,
     ) -> Result<Result<Snapshot, Rejection>, QueueError> {
+        let turn = self.shared.snapshots.acquire().await;
+        let _turn = turn.map_err(|_| QueueError::Unavailable("the queue is closed".to_owned()))?;
         let first = self.read_snapshot(restaurant, now).await?;
         if !matches!(first, Err(Rejection::NewSource)) {
             return Ok(first);

@@ -1,13 +1,19 @@
-//! What a call costs must not depend on how many wait.
+//! What a call costs must not depend on how many wait, nor a call wait for all who read.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use futures_util::{StreamExt as _, stream};
 use redis::aio::MultiplexedConnection;
+use tokio::task::JoinSet;
 use waitless::domain::Join;
 
 use super::commands::{call_sized, cancel, join, undo};
 use crate::harness::{
     redis_of_ones_own::OwnRedis,
-    shop::{Shop, staff},
+    shop::{Layout, Shop, staff},
 };
 
 const CALLS: usize = 41;
@@ -85,4 +91,38 @@ async fn a_call_and_a_join_cost_the_same_with_ten_and_ten_thousand_waiting() {
         println!("{what} behind a party of six: {few} µs with 10 waiting, {many} µs with 10,000");
         assert!(many <= 3 * few, "{what}: {few} µs with 10 waiting, {many} µs with 10,000");
     }
+}
+
+/// After an interruption every room of a server wants its whole state.
+#[tokio::test]
+async fn a_join_does_not_wait_behind_all_who_want_a_whole_state() {
+    const ROOMS: usize = 300;
+    let shop = Arc::new(Shop::open(Layout::default()).await);
+    // Whatever is asked only once has been asked.
+    shop.join("A").await;
+    shop.snapshot().await;
+    let [asked, answered] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let mut states = JoinSet::new();
+    for _ in 0..ROOMS {
+        let (shop, asked, answered) = (Arc::clone(&shop), Arc::clone(&asked), Arc::clone(&answered));
+        states.spawn(async move {
+            asked.fetch_add(1, Relaxed);
+            shop.snapshot().await;
+            answered.fetch_add(1, Relaxed);
+        });
+    }
+    while asked.load(Relaxed) < ROOMS {
+        tokio::task::yield_now().await;
+    }
+    // A task like theirs: the test itself would be looked at before them, whoever was answered first.
+    let (joins, seen) = (Arc::clone(&shop), Arc::clone(&answered));
+    let joined = tokio::spawn(async move {
+        joins.join("A").await;
+        seen.load(Relaxed)
+    });
+    let before = joined.await.expect("it joins");
+    println!("{before} of {ROOMS} states came before the join");
+    assert!(before <= ROOMS / 10, "{before} of {ROOMS} states came before the join");
+    states.join_all().await;
+    assert_eq!(answered.load(Relaxed), ROOMS, "everybody has a turn");
 }
