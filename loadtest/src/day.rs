@@ -90,8 +90,7 @@ struct Evening {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let api = Api::new(&options.url).await?;
     let shops = city::open(&api, &options.data, options.shops, LINES).await?;
-    let pid = std::fs::read_to_string(options.data.join("server.pid")).context("server.pid")?;
-    let pid: u32 = pid.split_whitespace().next().unwrap_or_default().parse().context("server.pid")?;
+    let pid = taken::server_pid(&options.data)?;
     let changes = Arc::new(Changes::new(options.shops, 1));
     let settings = Settings {
         to: api.authority()?,

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinSet, time::Instant};
 
 use crate::{
-    api::{Api, stamp},
+    api::{self, Api, stamp},
     chance::Chance,
     city::{self, Shop, Waiting},
     engine::{
@@ -338,8 +338,7 @@ pub(crate) fn finish(out: Option<&Path>, report: &Value, wrong: &[String]) -> an
 
 fn pids(options: &Options) -> anyhow::Result<Vec<u32>> {
     if let (true, Some(data)) = (options.pid.is_empty(), &options.data) {
-        let pid = std::fs::read_to_string(data.join("server.pid")).context("server.pid of the data folder")?;
-        return Ok(vec![pid.split_whitespace().next().unwrap_or_default().parse().context("server.pid")?]);
+        return Ok(vec![taken::server_pid(data)?]);
     }
     ensure!(!options.pid.is_empty(), "whose time and memory? Say --data or --pid");
     Ok(options.pid.clone())
@@ -546,7 +545,7 @@ async fn measure(
     };
     let commands_before = commands(redis).await?;
     let (server, client, busy) = (taken::process(pids)?, taken::process(&own)?, taken::machine_busy_s());
-    let began = Instant::now();
+    let (began, asked_again) = (Instant::now(), api::repeated());
     let count = (options.rate * options.seconds).round() as usize;
     let until = began + Duration::from_secs_f64(options.seconds);
     let made = publish(options, traffic, count, Some(until)).await?;
@@ -573,6 +572,7 @@ async fn measure(
         "redis_commands": commands_before.zip(commands_after).map(|(before, after)| after - before),
         "answer": traffic.answers.lock().await.json(),
         "late_ms_max": traffic.late_us.load(Relaxed) as f64 / 1e3,
+        "asked_again": api::repeated() - asked_again,
     });
     if let (Value::Object(report), Value::Object(fields)) = (&mut report, fields) {
         report.extend(fields);
@@ -689,6 +689,7 @@ fn say(report: &Value) {
         ("freshness max ms", &traffic["freshness"]["max_ms"]),
         ("answer p50 ms", &traffic["answer"]["p50_ms"]),
         ("latest change was made ms late", &traffic["late_ms_max"]),
+        ("changes asked for again", &traffic["asked_again"]),
         ("cores that others were busy with", &traffic["others_busy_cores"]),
     ];
     for (name, value) in figures.iter().filter(|(_, value)| value.is_number()) {

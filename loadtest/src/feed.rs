@@ -71,16 +71,17 @@ impl Feed {
                     Change::Announce => {
                         let text = format!("Change {:08}", TEXTS.fetch_add(1, Relaxed));
                         let path = format!("/restaurants/{slug}/announcement");
-                        api.ask(Method::PUT, &path, Some(json!({ "text": text }))).await?
+                        api.insist(Method::PUT, &path, Some(json!({ "text": text }))).await?
                     }
                     Change::Move => {
                         let mut called = called[room].lock().await;
                         if let Some(ticket) = called.take() {
-                            api.ask(Method::POST, &format!("/restaurants/{slug}/tickets/{ticket}/undo"), None).await?
+                            api.insist(Method::POST, &format!("/restaurants/{slug}/tickets/{ticket}/undo"), None)
+                                .await?
                         } else {
                             let line = char::from(self.line(ordinal));
                             let path = format!("/restaurants/{slug}/lines/{line}/call-next");
-                            let answer = api.ask(Method::POST, &path, None).await?;
+                            let answer = api.insist(Method::POST, &path, None).await?;
                             *called = answer["ticket"]["id"].as_str().map(str::to_owned);
                             answer
                         }

@@ -108,7 +108,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         "server_cpu_s_per_million_frames": (after.cpu_s - idle.cpu_s) / frames * 1e6,
         // Quantiles cannot be added: nobody's was worse than this.
         "worst_p99_ms": most("/traffic/freshness/p99_ms"), "max_ms": most("/traffic/freshness/max_ms"),
-        "load": taken::load(),
+        "asked_again": sum("/traffic/asked_again"), "load": taken::load(),
     });
     println!("{}", serde_json::to_string_pretty(&report)?);
     fanout::finish(Some(&options.out), &report, &[])

@@ -108,8 +108,7 @@ struct Verdict {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let api = Api::new(&options.url).await?;
     let shop = city::open(&api, &options.data, 1, options.lines).await?.remove(0);
-    let pid = std::fs::read_to_string(options.data.join("server.pid")).context("server.pid")?;
-    let pid: u32 = pid.split_whitespace().next().unwrap_or_default().parse().context("server.pid")?;
+    let pid = taken::server_pid(&options.data)?;
     let changes = Arc::new(Changes::new(1, 1));
     let settings = Settings {
         to: api.authority()?,

@@ -1,6 +1,6 @@
 //! What a server takes, read from outside: `/proc` of its process, sockets of the kernel, commands of its Redis.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{Context as _, ensure};
 use tokio::process::Command;
@@ -17,6 +17,12 @@ pub(crate) struct Process {
     /// User and system time, seconds.
     pub(crate) cpu_s: f64,
     pub(crate) rss_kib: f64,
+}
+
+/// The server that a data folder belongs to.
+pub(crate) fn server_pid(data: &Path) -> anyhow::Result<u32> {
+    let pid = fs::read_to_string(data.join("server.pid")).context("server.pid of the data folder")?;
+    pid.split_whitespace().next().unwrap_or_default().parse().context("server.pid")
 }
 
 /// What is there of a process and of its children: a server may have several.

@@ -11,6 +11,7 @@ use anyhow::{Context as _, ensure};
 use tokio::process::Command;
 
 use super::{Appendfsync, bare::Bare, output, shops::Shop};
+use crate::taken;
 
 /// Rewriting its log takes Redis no longer.
 const REWRITING: Duration = Duration::from_secs(20);
@@ -56,7 +57,7 @@ impl Probe {
             let text = fs::read_to_string(data.join(name)).with_context(|| format!("{name} of the data folder"))?;
             anyhow::Ok(text.trim().to_owned())
         };
-        let server = read("server.pid")?.split_whitespace().next().unwrap_or_default().parse().context("server.pid")?;
+        let server = taken::server_pid(data)?;
         let mut probe =
             Self { redis_url: read("redis.url")?, database: read("postgres.url")?, server, redis: 0, before: None };
         probe.redis = field(&probe.info("server").await?, "process_id:").context("the pid of Redis")? as u32;

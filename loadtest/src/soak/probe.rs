@@ -5,6 +5,8 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, ensure};
 use tokio::process::Command;
 
+use crate::taken;
+
 /// One second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sample {
@@ -32,7 +34,7 @@ impl Probe {
             |name: &str| fs::read_to_string(data.join(name)).with_context(|| format!("{name} of the data folder"));
         let pid = match pid {
             Some(pid) => pid,
-            None => read("server.pid")?.split_whitespace().next().unwrap_or_default().parse().context("server.pid")?,
+            None => taken::server_pid(data)?,
         };
         let redis_url = read("redis.url")?.trim().to_owned();
         let http = reqwest::Client::builder().no_proxy().build()?;
