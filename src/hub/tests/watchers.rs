@@ -329,6 +329,33 @@ async fn a_flood_of_frames_is_taken_slowly_and_disturbs_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_takes_nothing_is_not_listened_to() {
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let board = Client::open_slow(&hub, BOARD, 1).await;
+    settle().await;
+    for _ in 0..20 {
+        board.send(Say::Ping);
+    }
+    settle().await;
+    assert_eq!(board.untaken_len(), 19, "the first answer finds no room");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_on_sending_after_the_close_is_cut_off() {
+    for (len, waits) in [(100_000, true), (3_000_000, false)] {
+        let source = FakeSource::new();
+        let hub = hub(&source, HubSettings::default());
+        let board = Client::open(&hub, BOARD).await;
+        settle().await;
+        let since = tokio::time::Instant::now();
+        board.send_text(&"x".repeat(len));
+        board.given_up().await;
+        assert_eq!(since.elapsed() >= ms(1_000), waits, "{len} bytes: {:?}", since.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_phone_whose_ticket_is_asked_for_hears_that_the_source_is_silent() {
     let source = FakeSource::new();
     let hub = hub(&source, HubSettings::default());
