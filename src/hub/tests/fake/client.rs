@@ -57,6 +57,8 @@ pub(crate) enum Say {
     Unmasked,
     Ping,
     Close,
+    /// All of it comes at once.
+    Together(Vec<Say>),
 }
 
 impl Say {
@@ -68,6 +70,7 @@ impl Say {
             Self::Unmasked => vec![0x81, 2, b'{', b'}'],
             Self::Ping => masked(OpCode::Control(Control::Ping), true, b"there?"),
             Self::Close => masked(OpCode::Control(Control::Close), true, &1001_u16.to_be_bytes()),
+            Self::Together(all) => all.into_iter().flat_map(Self::bytes).collect(),
         }
     }
 }
