@@ -22,7 +22,7 @@ const GONE: [&str; 3] = ["cancelled", "completed", "no_show"];
 /// Follows the queue until everybody leaves.
 pub(super) async fn follow(world: Arc<World>) -> anyhow::Result<()> {
     let path = "/restaurants/demo/console/live";
-    let mut console = Connection::open(&world, "auditor", 0, path, Some(&world.staff), false).await?;
+    let mut console = Connection::open(&world, "auditor", 0, path, Some(&world.staff().await), false).await?;
     let mut phase = world.phase.subscribe();
     let mut compared = interval(Duration::from_millis(500));
     loop {

@@ -35,10 +35,10 @@ pub(super) async fn come_and_go(world: Arc<World>, kind: Kind, index: u64) {
 async fn watch(world: &World, kind: Kind, chance: &mut Chance) {
     let (name, path, token) = match kind {
         Kind::Board => ("board", "/restaurants/demo/board/live", None),
-        Kind::Console => ("console", "/restaurants/demo/console/live", Some(world.staff.as_str())),
+        Kind::Console => ("console", "/restaurants/demo/console/live", Some(world.staff().await)),
     };
     let slow = chance.percent(25);
-    let mut screen = match Connection::open(world, name, chance.below(256) as u8, path, token, slow).await {
+    let mut screen = match Connection::open(world, name, chance.below(256) as u8, path, token.as_deref(), slow).await {
         Ok(screen) => screen,
         Err(error) => return world.tally.find(format!("a {name} was not let in: {error:#}")),
     };
@@ -92,7 +92,7 @@ async fn last_look(world: &World, kind: Kind, screen: &mut Connection, seen: &mu
     let path = if kind == Kind::Board { "/restaurants/demo/board" } else { "/restaurants/demo/queue" };
     let mut difference = None;
     for _ in 0..LOOKS {
-        let said = world.act("look at all", Caller::Session(&world.staff), Method::GET, path, None, None).await;
+        let said = world.act("look at all", Caller::Session(&world.staff().await), Method::GET, path, None, None).await;
         let Some(said) = said else { return };
         difference = match kind {
             Kind::Board => board_difference(&seen.frame, &said),

@@ -177,6 +177,6 @@ impl Staff {
         let command = method != Method::GET;
         let key = (command && self.chance.percent(20)).then(|| self.chance.key());
         let path = format!("/restaurants/demo/{path}");
-        self.world.act(kind, Caller::Session(&self.world.staff), method, &path, body, key.as_deref()).await;
+        self.world.act(kind, Caller::Session(&self.world.staff().await), method, &path, body, key.as_deref()).await;
     }
 }

@@ -67,12 +67,32 @@ pub(super) struct Shown {
     pub(super) heard_at: Instant,
 }
 
+/// Somebody who has signed in.
+struct Session {
+    access: String,
+    refresh: String,
+    renew_at: Instant,
+}
+
+impl Session {
+    /// Renewed when half of its time is over: whoever was given the token before then still has the other half.
+    fn of(answer: &Value) -> anyhow::Result<Self> {
+        let text = |name: &str| answer[name].as_str().map(str::to_owned).with_context(|| format!("no {name}"));
+        let lifetime = Duration::from_secs(answer["expires_in"].as_u64().context("no expires_in")?);
+        Ok(Self {
+            access: text("access_token")?,
+            refresh: text("refresh_token")?,
+            renew_at: Instant::now() + lifetime / 2,
+        })
+    }
+}
+
 pub(super) struct World {
     pub(super) url: String,
     pub(super) seed: u64,
     pub(super) tally: Tally,
     pub(super) phase: watch::Sender<Phase>,
-    pub(super) staff: String,
+    staff: tokio::sync::Mutex<Session>,
     mirror: Mutex<Mirror>,
     /// What the auditor saw lately.
     moments: Mutex<BTreeMap<Stamp, Moment>>,
@@ -99,7 +119,7 @@ impl World {
             seed,
             tally: Tally::default(),
             phase: watch::Sender::new(Phase::Churn),
-            staff,
+            staff: staff.into(),
             mirror: Mutex::default(),
             moments: Mutex::default(),
             shown: Mutex::default(),
@@ -112,10 +132,24 @@ impl World {
     /// is made short; all else is as it comes.
     pub(super) async fn shorten_undo(&self, undo_s: u32) -> anyhow::Result<()> {
         let owner = sign_in(&self.clients[0], &self.url, "owner@demo.test").await?;
-        let request = self.clients[0].patch(format!("{}/v1/restaurants/demo/policy", self.url)).bearer_auth(owner);
+        let request =
+            self.clients[0].patch(format!("{}/v1/restaurants/demo/policy", self.url)).bearer_auth(owner.access);
         let answer = request.json(&json!({ "undo_s": undo_s })).send().await?;
         ensure!(answer.status().is_success(), "the policy: {}", answer.text().await?);
         Ok(())
+    }
+
+    /// A token of staff that is good for a while: an hour is longer than a token lasts.
+    pub(super) async fn staff(&self) -> String {
+        let mut session = self.staff.lock().await;
+        if session.renew_at <= Instant::now() {
+            let body = json!({ "refresh_token": session.refresh });
+            match open_session(&self.clients[0], &self.url, "/auth/refresh", body).await {
+                Ok(renewed) => *session = renewed,
+                Err(error) => self.tally.find(format!("the session of staff: {error:#}")),
+            }
+        }
+        session.access.clone()
     }
 
     pub(super) fn churning(&self) -> bool {
@@ -226,10 +260,48 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn sign_in(client: &reqwest::Client, url: &str, email: &str) -> anyhow::Result<String> {
-    let credentials = json!({ "email": email, "password": "waitless-demo" });
-    let answer = client.post(format!("{url}/v1/auth/sign-in")).json(&credentials).send().await?;
-    ensure!(answer.status().is_success(), "{email} cannot sign in: {}", answer.status());
-    let answer: Value = answer.json().await?;
-    Ok(answer["access_token"].as_str().context("no token")?.to_owned())
+async fn sign_in(client: &reqwest::Client, url: &str, email: &str) -> anyhow::Result<Session> {
+    open_session(client, url, "/auth/sign-in", json!({ "email": email, "password": "waitless-demo" })).await
+}
+
+/// Asks for a session.
+async fn open_session(client: &reqwest::Client, url: &str, path: &str, body: Value) -> anyhow::Result<Session> {
+    let answer = client.post(format!("{url}/v1{path}")).json(&body).send().await?;
+    ensure!(answer.status().is_success(), "{path} was answered {}", answer.status());
+    Session::of(&answer.json().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, Router, routing::post};
+
+    use super::*;
+
+    /// Sessions that last so long; each renewal wants what the one before said.
+    async fn world(expires_in: u64) -> World {
+        let session = move |round: u64| {
+            Json(json!({
+                "access_token": format!("a{round}"), "refresh_token": round.to_string(), "expires_in": expires_in,
+            }))
+        };
+        let refresh = move |Json(body): Json<Value>| {
+            let round: u64 = body["refresh_token"].as_str().expect("a token").parse().expect("ours");
+            std::future::ready(session(round + 1))
+        };
+        let app = Router::new()
+            .route("/v1/auth/sign-in", post(move || std::future::ready(session(0))))
+            .route("/v1/auth/refresh", post(refresh));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async { axum::serve(listener, app).await });
+        World::new(&url, 1).await.expect("signed in")
+    }
+
+    #[tokio::test]
+    async fn a_session_is_renewed_before_it_ends_and_not_sooner() {
+        let short = world(0).await;
+        assert_eq!([short.staff().await, short.staff().await], ["a1", "a2"]);
+        let long = world(3_600).await;
+        assert_eq!([long.staff().await, long.staff().await], ["a0", "a0"]);
+    }
 }
