@@ -284,7 +284,8 @@ fn short(figure: f64) -> String {
         large if large >= 10_000.0 => format!("{:.0} k", figure / 1_000.0),
         middle if middle >= 100.0 => format!("{figure:.0}"),
         small if small >= 1.0 => format!("{figure:.1}"),
-        _ => format!("{figure:.2}"),
+        smaller if smaller >= 0.1 => format!("{figure:.2}"),
+        _ => format!("{figure:.3}"),
     }
 }
 
@@ -293,7 +294,7 @@ fn page(table: &[Value], reports: &Reports) -> anyhow::Result<String> {
         "<!doctype html><html lang=en><meta charset=utf-8><title>WaitLess: measured</title>\
          <style>body{font:15px/1.5 system-ui;margin:2rem auto;max-width:70rem}td,th{padding:.2rem .6rem;text-align:right}\
          td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f4f4f4}\
-         span{margin-right:1rem}i{display:inline-block;width:1.2rem;height:.25rem;margin:0 .4rem .25rem 0}</style>\
+         b{white-space:nowrap}span{margin-right:1rem}i{display:inline-block;width:1.2rem;height:.25rem;margin:0 .4rem .25rem 0}</style>\
          <h1>WaitLess, measured</h1><p>Figures of one row were taken one after the other on one machine; compare those only.</p>\
          <table><tr><th>measure<th>unit<th>ours",
     );

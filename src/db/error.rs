@@ -7,9 +7,9 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DbError {
-    /// PostgreSQL refused, or the connection broke.
-    #[error("PostgreSQL failed")]
-    Sqlx(#[from] sqlx::Error),
+    /// PostgreSQL refused, or the connection broke. Says why itself: most who log it log no chain of causes.
+    #[error("PostgreSQL failed: {0}")]
+    Sqlx(sqlx::Error),
     /// No answer in time.
     #[error("PostgreSQL did not answer in time")]
     TimedOut,
@@ -28,6 +28,12 @@ pub enum DbError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sqlx(error)
+    }
 }
 
 impl DbError {
@@ -89,5 +95,11 @@ mod tests {
         assert!(DbError::from(sqlx::Error::PoolTimedOut).is_transient());
         assert!(!DbError::InvalidUrl.is_transient());
         assert!(!DbError::from(sqlx::Error::RowNotFound).is_transient());
+    }
+
+    #[test]
+    fn what_is_logged_says_why() {
+        let failed = DbError::from(sqlx::Error::Protocol("out of order".to_owned()));
+        assert!(failed.to_string().contains("out of order"), "{failed}");
     }
 }
