@@ -12,19 +12,12 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use plotters::{
-    prelude::{
-        ChartBuilder, Color as _, IntoDrawingArea as _, IntoLogRange as _, LineSeries, Palette as _, Palette99,
-        SVGBackend, WHITE,
-    },
-    series::DashedLineSeries,
-};
 use serde_json::{Value, json};
+
+use crate::plot::{Line, plot};
 
 /// Servers that were measured beside ours, in the order of the table.
 const PEERS: [&str; 6] = ["floor", "axum", "axum-tuned", "nchan", "ws", "socket-io"];
-
-const PLOT: (u32, u32) = (900, 420);
 
 /// One table of what was found.
 #[derive(Args)]
@@ -223,7 +216,11 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         println!("{}", text(line));
     }
     println!("cited, not rerun: uWebSockets, centrifuge, Sockudo (by their ratio to the floor, docs/BENCHMARKS.md)");
-    fs::write(&options.html, page(&table, &reports)?).context("--html")?;
+    let plots = plots(&reports)?;
+    for (name, _, svg) in &plots {
+        fs::write(options.folder.join(name).with_extension("svg"), svg)?;
+    }
+    fs::write(&options.html, page(&table, &plots)?).context("--html")?;
     Ok(())
 }
 
@@ -289,12 +286,12 @@ fn short(figure: f64) -> String {
     }
 }
 
-fn page(table: &[Value], reports: &Reports) -> anyhow::Result<String> {
+fn page(table: &[Value], plots: &[(&str, &str, String)]) -> anyhow::Result<String> {
     let mut html = String::from(
         "<!doctype html><html lang=en><meta charset=utf-8><title>WaitLess: measured</title>\
          <style>body{font:15px/1.5 system-ui;margin:2rem auto;max-width:70rem}td,th{padding:.2rem .6rem;text-align:right}\
          td:first-child,th:first-child{text-align:left}tr:nth-child(even){background:#f4f4f4}\
-         b{white-space:nowrap}span{margin-right:1rem}i{display:inline-block;width:1.2rem;height:.25rem;margin:0 .4rem .25rem 0}</style>\
+         b{white-space:nowrap}</style>\
          <h1>WaitLess, measured</h1><p>Figures of one row were taken one after the other on one machine; compare those only.</p>\
          <table><tr><th>measure<th>unit<th>ours",
     );
@@ -315,31 +312,43 @@ fn page(table: &[Value], reports: &Reports) -> anyhow::Result<String> {
         }
     }
     html.push_str("</table>");
-    for (title, run, x, y, points) in [
-        ("One change to all: how long until a share of the screens shows it", "one", "percent of screens", "ms", CURVE),
+    for (_, title, svg) in plots {
+        write!(html, "<h2>{}</h2>{svg}", escaped(title))?;
+    }
+    Ok(html)
+}
+
+/// The plots of what ran: name, title, SVG.
+fn plots(reports: &Reports) -> anyhow::Result<Vec<(&'static str, &'static str, String)>> {
+    let share = "percent of screens";
+    let kinds: [(_, _, _, _, _, Points); 6] = [
+        ("one", "One change to all: how long until a share of the screens shows it", "one", share, "ms", CURVE),
+        ("rooms", "1,000 rooms: how long until a share of the screens shows a change", "rooms", share, "ms", CURVE),
+        ("one-phones", "Personal frames, one change to all", "one-phones", "percent of phones", "ms", CURVE),
+        ("memory", "Memory over connections", "one", "connections", "KiB RSS", MEMORY),
+        ("saturated", "Throughput over time, saturated", "saturated", "s", "frames/s", THROUGHPUT),
         (
-            "1,000 rooms: how long until a share of the screens shows a change",
-            "rooms",
-            "percent of screens",
-            "ms",
-            CURVE,
+            "saturated-phones",
+            "Throughput over time, personal frames, saturated",
+            "saturated-phones",
+            "s",
+            "frames/s",
+            THROUGHPUT,
         ),
-        ("Personal frames, one change to all", "one-phones", "percent of phones", "ms", CURVE),
-        ("Memory over connections", "one", "connections", "KiB RSS", MEMORY),
-        ("Throughput over time, saturated", "saturated", "s", "frames/s", THROUGHPUT),
-        ("Throughput over time, personal frames, saturated", "saturated-phones", "s", "frames/s", THROUGHPUT),
-    ] {
-        let lines: Vec<(String, Vec<(f64, f64)>)> = reports
+    ];
+    let mut plots = Vec::new();
+    for (name, title, run, x, y, points) in kinds {
+        let lines: Vec<Line> = reports
             .iter()
             .filter(|((row, _), _)| row == run)
             .map(|((_, server), report)| (server.clone(), points(report)))
             .filter(|(_, points)| points.len() > 1)
             .collect();
         if !lines.is_empty() {
-            write!(html, "<h2>{}</h2>{}{}", escaped(title), legend(&lines)?, plot(&lines, x, y)?)?;
+            plots.push((name, title, plot(&lines, x, y)?));
         }
     }
-    Ok(html)
+    Ok(plots)
 }
 
 type Points = fn(&Value) -> Vec<(f64, f64)>;
@@ -356,47 +365,6 @@ const THROUGHPUT: Points = |report| {
 
 fn pairs(value: &Value) -> Vec<(f64, f64)> {
     value.as_array().into_iter().flatten().filter_map(|pair| Some((pair[0].as_f64()?, pair[1].as_f64()?))).collect()
-}
-
-/// Which colour is whose, above the plot: within it it would cover somebody's end.
-fn legend(lines: &[(String, Vec<(f64, f64)>)]) -> anyhow::Result<String> {
-    let mut html = String::from("<p>");
-    for (index, (server, _)) in lines.iter().enumerate() {
-        let (red, green, blue) = Palette99::pick(index).rgb();
-        write!(html, "<span><i style=background:rgb({red},{green},{blue})></i>{}</span>", escaped(server))?;
-    }
-    Ok(html + "</p>")
-}
-
-/// A plot, its vertical axis logarithmic: servers differ by more than they change.
-fn plot(lines: &[(String, Vec<(f64, f64)>)], x: &str, y: &str) -> anyhow::Result<String> {
-    let all = || lines.iter().flat_map(|(_, points)| points);
-    let high = all().map(|point| point.1).fold(1.0, f64::max);
-    let low = all().map(|point| point.1).filter(|value| *value > 0.0).fold(high, f64::min);
-    let (left, right) =
-        all().fold((f64::MAX, f64::MIN), |(left, right), point| (left.min(point.0), right.max(point.0)));
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, PLOT).into_drawing_area();
-        area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&area)
-            .margin(12)
-            .x_label_area_size(36)
-            .y_label_area_size(72)
-            .build_cartesian_2d(left..right.max(left + 1.0), (low / 1.2..high * 1.2).log_scale())?;
-        chart.configure_mesh().x_desc(x).y_desc(y).draw()?;
-        for (index, (server, points)) in lines.iter().enumerate() {
-            let color = Palette99::pick(index).to_rgba();
-            let points = points.iter().copied().filter(|(_, value)| *value > 0.0);
-            if server == "ours" {
-                chart.draw_series(LineSeries::new(points, color.stroke_width(4)))?;
-            } else {
-                chart.draw_series(DashedLineSeries::new(points, 8, 4, color.stroke_width(2)))?;
-            }
-        }
-        area.present()?;
-    }
-    Ok(svg)
 }
 
 fn escaped(text: &str) -> String {
@@ -431,10 +399,10 @@ mod tests {
     fn the_page_shows_every_row_and_a_plot_of_what_ran() {
         let reports = reports();
         let table: Vec<Value> = ROWS.iter().map(|row| line(row, &reports)).collect();
-        let page = page(&table, &reports).expect("a page");
+        let page = page(&table, &plots(&reports).expect("plots")).expect("a page");
         for row in ROWS {
             assert!(page.contains(&escaped(row.measure)), "{}", row.measure);
         }
-        assert!(page.contains("<svg") && page.contains("</i>ours<"), "no plot with a legend");
+        assert!(page.contains("<svg") && page.contains("ours\n</text>"), "no plot with a legend");
     }
 }

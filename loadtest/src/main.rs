@@ -11,6 +11,7 @@ mod feed;
 mod join;
 mod million;
 mod peer;
+mod plot;
 mod reconnect;
 mod report;
 mod rush;
