@@ -3,6 +3,7 @@
 mod fences;
 mod house;
 mod ledger;
+mod lives;
 mod lost;
 mod numbers_once;
 mod older_record;
