@@ -262,7 +262,16 @@ impl House {
         until(ask.name, async || Some(self.ask_of(server, ask, key).await).filter(Answer::is_definite)).await
     }
 
-    /// The same with a key of its own; it has to succeed.
+    /// The same; that the restaurant is being restored will do, too.
+    pub async fn settle_unless_restoring(&self, server: usize, ask: &Ask, key: &str) -> Answer {
+        let asking = async || {
+            let answer = self.ask_of(server, ask, key).await;
+            (answer.is_definite() || answer.code() == "restoring").then_some(answer)
+        };
+        until(ask.name, asking).await
+    }
+
+    /// As [`House::settle_of`], with a key of its own; it has to succeed.
     pub async fn did(&self, ask: &Ask) -> Value {
         let answer = self.settle_of(0, ask, &new_key()).await;
         assert!(answer.status < 300, "{ask:?}: {} {}", answer.status, answer.body);

@@ -60,9 +60,9 @@ pub fn taken(ticket: &Value, item: &str) -> i64 {
 /// A ticket that somebody was given.
 #[derive(Default)]
 struct Known {
-    /// As it is recorded; none: its join was not recorded yet.
-    sure: Option<Value>,
-    /// What was seen of it since, by stamp.
+    /// As it was seen when everything was recorded last, and at which stamp that was; none: it joined later.
+    sure: Option<(Stamp, Value)>,
+    /// What was seen of it since somebody looked at everything.
     since: BTreeMap<Stamp, Value>,
     /// What was seen since may be lost.
     is_loose: bool,
@@ -70,12 +70,19 @@ struct Known {
 
 impl Known {
     fn newest(&self) -> &Value {
-        self.since.values().next_back().or(self.sure.as_ref()).expect("it was seen")
+        self.since.values().next_back().or(self.sure.as_ref().map(|(_, seen)| seen)).expect("it was seen")
+    }
+
+    /// As which it may be there when what is not recorded may be lost.
+    fn may_be(&self) -> impl Iterator<Item = &Value> {
+        let from = self.sure.as_ref().map_or((0, 0), |(at, _)| *at);
+        self.since.range(from..).map(|(_, seen)| seen).chain(self.sure.iter().map(|(_, seen)| seen))
     }
 
     /// As it was seen before this stamp.
     fn before(&self, stamp: Stamp) -> Option<&Value> {
-        self.since.range(..stamp).next_back().map(|(_, seen)| seen).or(self.sure.as_ref())
+        let sure = self.sure.as_ref().filter(|(at, _)| *at < stamp).map(|(_, seen)| seen);
+        self.since.range(..stamp).next_back().map(|(_, seen)| seen).or(sure)
     }
 }
 
@@ -180,9 +187,10 @@ impl Ledger {
     /// Everything that was acknowledged so far is recorded.
     pub fn recorded(&mut self) {
         for known in self.tickets.values_mut().filter(|known| !known.is_loose) {
-            known.sure = Some(known.newest().clone());
+            if let Some((at, seen)) = known.since.last_key_value() {
+                known.sure = Some((*at, seen.clone()));
+            }
         }
-        // What staff counted is kept by its stamp: a later set looks at the tickets of its moment.
     }
 
     /// Redis has lost what is not recorded; these keys may act again.
@@ -206,8 +214,7 @@ impl Ledger {
         let number = &known.newest()["number"];
         match answer {
             Ok(seen) if known.is_loose => {
-                let mut may_be = known.since.values().chain(&known.sure);
-                let fits = may_be.any(|sighting| looks(sighting) == looks(seen));
+                let fits = known.may_be().any(|sighting| looks(sighting) == looks(seen));
                 (!fits).then(|| format!("{number} is as it never was: {:?}", looks(seen)))
             }
             Ok(seen) => {
@@ -252,7 +259,7 @@ impl Ledger {
                 self.lost += 1;
                 return false;
             };
-            *known = Known { sure: Some(seen.clone()), since: BTreeMap::new(), is_loose: false };
+            *known = Known { sure: Some(((0, 0), seen.clone())), since: BTreeMap::new(), is_loose: false };
             true
         });
         for (item, counted) in &mut self.items {
