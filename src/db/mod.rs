@@ -11,7 +11,7 @@ use std::{future::Future, str::FromStr as _, time::Duration};
 
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
-use self::pool::Pool;
+use self::pool::{Gate, Pool};
 use crate::config::Secret;
 
 pub mod accounts;
@@ -46,6 +46,7 @@ pub struct Db {
     /// other.
     locks: Pool,
     options: PgConnectOptions,
+    gate: Gate,
 }
 
 impl Db {
@@ -60,15 +61,12 @@ impl Db {
             ("lock_timeout", milliseconds(STATEMENT_TIMEOUT)),
             ("idle_in_transaction_session_timeout", milliseconds(CALL_TIMEOUT)),
         ]);
-        Ok(Self::with(options, CONNECTIONS_MAX))
+        Ok(Self::with(options, CONNECTIONS_MAX, Gate::default()))
     }
 
-    fn with(options: PgConnectOptions, connections_max: usize) -> Self {
-        Self {
-            pool: Pool::new(options.clone(), connections_max),
-            locks: Pool::new(options.clone(), LOCKS_MAX),
-            options,
-        }
+    fn with(options: PgConnectOptions, connections_max: usize, gate: Gate) -> Self {
+        let pool = |connections_max| Pool::new(options.clone(), connections_max, gate.clone());
+        Self { pool: pool(connections_max), locks: pool(LOCKS_MAX), options, gate }
     }
 
     /// Whether PostgreSQL answers.
@@ -96,7 +94,7 @@ impl Db {
 /// When PostgreSQL cannot be reached, a migration fails, or one that was applied has been edited since.
 pub async fn migrate(url: &Secret) -> Result<(), DbError> {
     // A migration may take its time, so no statement timeout here.
-    let pool = Pool::new(parse(url)?, 1);
+    let pool = Pool::new(parse(url)?, 1, Gate::default());
     let mut connection = pool.acquire_within(pool::CONNECT_TIMEOUT).await?;
     let migrated = MIGRATOR.run(&mut *connection).await;
     pool.close().await;

@@ -5,8 +5,7 @@
 //! connection in only after longer than any call waits, is reached all the same. The pool that comes with sqlx ends an
 //! attempt with the call that waits for it.
 //!
-//! Until an attempt has succeeded there is one at a time: many at once would only take longer. One that says nothing
-//! may be lost with its network, so others are begun beside it, ever more rarely ([`State::may_begin`]).
+//! How many are made at a time says the [`Gate`].
 //!
 //! Invariant: each connection has one place, from the beginning of its attempt to its end, and there are no more places
 //! than `connections_max`.
@@ -31,8 +30,12 @@ use tokio::{
 use super::error::is_transient;
 
 mod executor;
+mod gate;
 #[cfg(test)]
 mod tests;
+
+pub use gate::Gate;
+use gate::Wanted;
 
 /// Longest wait of a call for a connection.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -44,14 +47,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A connection that comes back has so long to answer, then it is given up. Longer than PostgreSQL lets a statement
 /// run that was left behind.
 const TEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Attempts at once while connections are being made well.
-const AT_ONCE: usize = 2;
-/// Attempts at once while none succeeds.
-const AT_ONCE_MAX: usize = 3;
-/// An attempt that says nothing for so long may be lost.
-const SILENCE: Duration = Duration::from_secs(3);
-/// Between two attempts that fail, and two looks whether another is due.
-const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// An idle connection that was of no use for so long is closed when another comes back.
 const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
 /// A connection that is so old is closed when it comes back, as PostgreSQL's side of it grows.
@@ -65,6 +60,7 @@ pub struct Pool(Arc<Shared>);
 struct Shared {
     options: PgConnectOptions,
     connections_max: usize,
+    gate: Gate,
     state: Mutex<State>,
 }
 
@@ -78,12 +74,6 @@ struct State {
     places: usize,
     /// Attempts under way.
     attempts: usize,
-    /// When the newest attempt began.
-    began: Option<Instant>,
-    /// Whether the last thing heard of PostgreSQL was good.
-    reached: bool,
-    /// Why the last attempt failed.
-    trouble: Option<String>,
     closed: bool,
 }
 
@@ -122,9 +112,9 @@ enum Next {
 }
 
 impl Pool {
-    /// A pool; nothing is connected yet.
-    pub fn new(options: PgConnectOptions, connections_max: usize) -> Self {
-        Self(Arc::new(Shared { options, connections_max, state: Mutex::default() }))
+    /// A pool; nothing is connected yet. Pools of the same database share a gate.
+    pub fn new(options: PgConnectOptions, connections_max: usize, gate: Gate) -> Self {
+        Self(Arc::new(Shared { options, connections_max, gate, state: Mutex::default() }))
     }
 
     /// A connection that answers.
@@ -212,30 +202,25 @@ impl Pool {
             tokio::select! {
                 biased;
                 answer = &mut answer => return answer.unwrap_or(Err(sqlx::Error::PoolClosed)),
-                () = sleep(RETRY_PAUSE) => {}
+                () = sleep(gate::PAUSE) => {}
             }
         }
     }
 
     fn timed_out(&self) -> sqlx::Error {
-        match self.state().trouble.clone() {
+        match self.0.gate.trouble() {
             Some(trouble) => sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, trouble)),
             None => sqlx::Error::PoolTimedOut,
         }
     }
 
-    /// Begins attempts to make as many connections as calls wait for, as far as that is allowed now.
+    /// Begins attempts to make connections, as far as that is wanted and allowed now.
     fn make_more(&self) {
         let mut state = self.state();
         state.waiting.retain(|waiting| !waiting.is_closed());
-        while state.attempts < state.waiting.len()
-            && state.places < self.0.connections_max
-            && !state.closed
-            && state.may_begin()
-        {
+        while !state.closed && state.places < self.0.connections_max && self.0.gate.begin(state.wanted()) {
             state.places += 1;
             state.attempts += 1;
-            state.began = Some(Instant::now());
             tokio::spawn(self.clone().make());
         }
     }
@@ -244,14 +229,10 @@ impl Pool {
         let began = Instant::now();
         let made = timeout(CONNECT_TIMEOUT, self.0.options.connect()).await;
         let took = began.elapsed();
+        self.state().attempts -= 1;
         match made.unwrap_or_else(|elapsed| Err(sqlx::Error::Io(elapsed.into()))) {
             Ok(connection) => {
-                {
-                    let mut state = self.state();
-                    state.attempts -= 1;
-                    state.reached = true;
-                    state.trouble = None;
-                }
+                self.0.gate.made(took);
                 if took > ACQUIRE_TIMEOUT {
                     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
                     tracing::warn!(took_ms, "PostgreSQL was slow to accept a connection");
@@ -266,17 +247,15 @@ impl Pool {
 
     /// An attempt failed: calls go on waiting if a later one may succeed, else all of them are told.
     fn failed(&self, error: sqlx::Error) {
+        let text = error.to_string();
+        self.0.gate.failed(text.clone());
         let mut state = self.state();
-        state.attempts -= 1;
         state.places -= 1;
-        state.reached = false;
         if is_transient(&error) {
-            state.trouble = Some(error.to_string());
             return;
         }
         let mut waiting = std::mem::take(&mut state.waiting).into_iter();
         drop(state);
-        let text = error.to_string();
         if let Some(first) = waiting.next() {
             // A caller that has given up needs no answer.
             let _ = first.send(Err(error));
@@ -288,11 +267,8 @@ impl Pool {
 
     /// A connection that did not answer makes all of them doubtful: those that do not answer lose their places.
     fn doubt(&self) {
-        let idle = {
-            let mut state = self.state();
-            state.reached = false;
-            std::mem::take(&mut state.idle)
-        };
+        self.0.gate.doubt();
+        let idle = std::mem::take(&mut self.state().idle);
         for held in idle {
             drop(self.lease(held));
         }
@@ -311,7 +287,7 @@ impl Pool {
         let tidied = tidied.await.unwrap_or_else(|elapsed| Err(sqlx::Error::Io(elapsed.into())));
         if let Err(error) = &tidied {
             tracing::debug!(%error, "a connection to PostgreSQL did not come back");
-            self.state().reached = false;
+            self.0.gate.doubt();
         } else if held.made.elapsed() < AGE_MAX {
             held.used = Instant::now();
             self.offer(held);
@@ -363,18 +339,8 @@ impl Pool {
 }
 
 impl State {
-    /// Whether another attempt may begin now. While PostgreSQL is not reached: one at a time, a second when the first
-    /// has said nothing for [`SILENCE`], a third after twice as long.
-    fn may_begin(&self) -> bool {
-        if self.reached {
-            return self.attempts < AT_ONCE;
-        }
-        let pause = match self.attempts {
-            0 => RETRY_PAUSE,
-            AT_ONCE_MAX.. => return false,
-            attempts => SILENCE * (1 << (attempts - 1)),
-        };
-        self.began.is_none_or(|began| began.elapsed() >= pause)
+    fn wanted(&self) -> Wanted {
+        Wanted { waiting: self.waiting.len(), attempts: self.attempts, has_some: self.places > self.attempts }
     }
 }
 

@@ -9,7 +9,6 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::advance,
 };
 
 use super::*;
@@ -45,7 +44,7 @@ impl Door {
             .port(port)
             .username("any")
             .ssl_mode(sqlx::postgres::PgSslMode::Disable);
-        (door, Pool::new(options, connections_max))
+        (door, Pool::new(options, connections_max, Gate::default()))
     }
 
     /// `None` when the client has gone.
@@ -201,26 +200,4 @@ async fn a_closed_pool_ends_who_waits_and_keeps_nothing() {
     drop(lent);
     door.open.add_permits(1);
     until("every place is free", || pool.state().places == 0).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn attempts_are_rare_until_one_succeeds() {
-    let mut state = State::default();
-    assert!(state.may_begin(), "the first");
-    for (attempts, silence_s) in [(1, 3), (2, 6)] {
-        (state.attempts, state.began) = (attempts, Some(Instant::now()));
-        advance(Duration::from_millis(silence_s * 1_000 - 1)).await;
-        assert!(!state.may_begin(), "{attempts} attempts");
-        advance(Duration::from_millis(1)).await;
-        assert!(state.may_begin(), "{attempts} attempts");
-    }
-    state.attempts = 3;
-    advance(Duration::from_secs(60)).await;
-    assert!(!state.may_begin(), "three at most");
-    (state.attempts, state.began) = (0, Some(Instant::now()));
-    assert!(!state.may_begin(), "not again at once after one that failed");
-    (state.attempts, state.reached) = (1, true);
-    assert!(state.may_begin(), "two at once while all goes well");
-    state.attempts = 2;
-    assert!(!state.may_begin());
 }

@@ -27,7 +27,7 @@ impl Db {
     #[must_use]
     pub fn for_recording(&self) -> Self {
         let idle = [("idle_in_transaction_session_timeout", IDLE_TIMEOUT.as_millis().to_string())];
-        Self::with(self.options.clone().options(idle), CONNECTIONS_MAX)
+        Self::with(self.options.clone().options(idle), CONNECTIONS_MAX, self.gate.clone())
     }
 }
 
