@@ -68,7 +68,7 @@ impl Queue {
         Ok(Due { now, deadlines })
     }
 
-    /// Lets a deadline act.
+    /// Lets a deadline act. In a new life of Redis it waits for the comparison with the record, for ten seconds at most.
     ///
     /// # Errors
     /// [`Rejection::Stale`] when it is not what was seen any more; else as [`Queue::run`].
@@ -77,7 +77,7 @@ impl Queue {
         deadline: &Deadline,
         now: Option<Millis>,
     ) -> Result<Result<Outcome, Rejection>, QueueError> {
-        let context = CallContext { now, ..CallContext::by(Actor::of(Role::Timer)) };
+        let context = CallContext { now, alone: true, ..CallContext::by(Actor::of(Role::Timer)) };
         let arguments = Arguments::default()
             .text("kind", &deadline.kind)
             .text("subject", &deadline.subject)
@@ -118,7 +118,7 @@ impl Queue {
         ends_at: Millis,
         now: Option<Millis>,
     ) -> Result<Result<RollStep, Rejection>, QueueError> {
-        let context = CallContext { now, ..CallContext::by(Actor::of(Role::Timer)) };
+        let context = CallContext { now, alone: true, ..CallContext::by(Actor::of(Role::Timer)) };
         let arguments = Arguments::default().text("day", day).text("ends_at", ends_at.to_string());
         let outcome = self.call("roll_day", restaurant, &context, arguments).await?;
         Ok(outcome.map(|outcome| if outcome.done.left == Some(1) { RollStep::More } else { RollStep::Done }))

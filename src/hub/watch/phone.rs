@@ -79,9 +79,10 @@ impl PhoneView {
 
     /// What the source says of a ticket that the room has forgotten, or does not know yet.
     pub(super) fn learn(&mut self, room: &Room, answer: Result<Option<Ticket>, SourceError>, now: Instant) -> Look {
-        let retry = |live| Look { again_at: Some(now + room.hub.settings.snapshot_gap), ..Look::nothing(live) };
+        let retry = |live, after| Look { again_at: Some(now + after), ..Look::nothing(live) };
         match answer {
-            Err(_) => retry(room.live()),
+            // The record may know it, and be away for long.
+            Err(_) => retry(room.live(), room.hub.settings.check_every),
             Ok(None) => {
                 let end = if room.rebuilt() { CloseCode::PlaceLost } else { CloseCode::NotFound };
                 Look { end: Some(end), ..Look::nothing(room.live()) }
@@ -89,7 +90,7 @@ impl PhoneView {
             Ok(Some(ticket)) => {
                 let state = room.state();
                 if keeps(&ticket, state.clock().read(now)) {
-                    return retry(state.live());
+                    return retry(state.live(), room.hub.settings.snapshot_gap);
                 }
                 self.show(room, &state, Arc::new(ticket), true, now)
             }
