@@ -81,6 +81,9 @@ pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Respo
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| api.content_security_policy.clone());
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if api.readiness.is_draining() {
+        close_after_this(headers);
+    }
     if let Some(cookie) = renewed
         && may_carry_a_session(headers)
     {
@@ -101,6 +104,12 @@ pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Respo
         span.in_scope(|| tracing::debug!(http.status = http_status, duration_ms, "answered"));
     }
     response
+}
+
+/// A proxy that keeps connections would send something into one just when it is closed, and could not know whether it
+/// was taken. What is being upgraded is no longer ours to close.
+fn close_after_this(headers: &mut HeaderMap) {
+    headers.entry(header::CONNECTION).or_insert(HeaderValue::from_static("close"));
 }
 
 /// Not over a cookie that a handler set, and not where a cache would hand one person's session to another.
@@ -181,6 +190,16 @@ mod tests {
         assert!(carries(header::CACHE_CONTROL, "no-cache") && carries(header::CACHE_CONTROL, "no-store"));
         assert!(!carries(header::CACHE_CONTROL, "public, max-age=31536000, immutable"));
         assert!(!carries(header::SET_COOKIE, "wl_session=; Max-Age=0"), "sign-out stays a sign-out");
+    }
+
+    #[test]
+    fn a_connection_is_kept_for_what_it_was_upgraded_to() {
+        for (answered, told) in [(None, "close"), (Some("upgrade"), "upgrade")] {
+            let mut headers: HeaderMap =
+                answered.map(|value| (header::CONNECTION, HeaderValue::from_static(value))).into_iter().collect();
+            close_after_this(&mut headers);
+            assert_eq!(headers[header::CONNECTION], told);
+        }
     }
 
     #[test]

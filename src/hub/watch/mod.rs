@@ -318,7 +318,7 @@ impl Watcher {
         self.told = Some(told);
     }
 
-    /// A server that stops says good-bye to each at a time of its own, so that not all come back at once.
+    /// A server that stops says good-bye to each at a time of its own, so that the others do not get all at once.
     fn leave_when_due(&mut self, now: Instant, say: &mut impl FnMut(&Text)) -> Result<(), CloseCode> {
         if self.room.hub.drain.get().is_none() {
             return Ok(());
@@ -329,8 +329,8 @@ impl Watcher {
         if now < *self.seldom().leave_at.get_or_insert_with(at_random) {
             return Ok(());
         }
-        let retry_ms = f64::from(millis(hub.settings.retry_max)) * rand::random::<f64>();
-        let bye = Text::encode(&Bye::new(&drain.reason, retry_ms as u64));
+        let retry_ms = rand::random_range(1..=u64::from(millis(hub.settings.retry_max)).max(1));
+        let bye = Text::encode(&Bye::new(&drain.reason, retry_ms));
         let every_ms = millis(hub.settings.tick_near);
         self.say(say, FrameType::Bye, &bye, Told { at: now, live: false, every_ms });
         Err(CloseCode::Restart)
