@@ -107,5 +107,9 @@ fn runtime(mut builder: Builder) -> Result<Runtime, Ended> {
 }
 
 fn failed(error: impl Into<anyhow::Error>) -> Ended {
-    Ended::new(Ended::FAILED, format!("{:#}", error.into()))
+    let error = error.into();
+    if app::is_unfit(&error) {
+        return Ended::new(Ended::BAD_CONFIGURATION, format!("WAITLESS_REDIS_URL: {:#}", error));
+    }
+    Ended::new(Ended::FAILED, format!("{error:#}"))
 }

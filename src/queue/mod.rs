@@ -21,6 +21,7 @@ mod sessions;
 mod slugs;
 mod snapshot;
 mod timers;
+mod topology;
 mod trim;
 
 use std::{
