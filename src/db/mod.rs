@@ -26,7 +26,7 @@ pub mod restaurants;
 pub mod retention;
 pub mod sessions;
 
-pub use error::DbError;
+pub use error::{DbError, Obstacle};
 
 /// Longest wait for a connection, connecting included.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);

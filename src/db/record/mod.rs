@@ -18,6 +18,9 @@ use super::{Db, DbError};
 /// two statements must not keep the next one out.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// A recorder waits so long for a lock: it has other partitions to look after.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Connections of a recorder: some write, one looks after leases.
 const CONNECTIONS_MAX: u32 = 4;
 
@@ -26,8 +29,11 @@ impl Db {
     /// each other.
     #[must_use]
     pub fn for_recording(&self) -> Self {
-        let idle = [("idle_in_transaction_session_timeout", IDLE_TIMEOUT.as_millis().to_string())];
-        Self::with(self.options.clone().options(idle), CONNECTIONS_MAX)
+        let timeouts = [
+            ("idle_in_transaction_session_timeout", IDLE_TIMEOUT.as_millis().to_string()),
+            ("lock_timeout", LOCK_TIMEOUT.as_millis().to_string()),
+        ];
+        Self::with(self.options.clone().options(timeouts), CONNECTIONS_MAX)
     }
 }
 

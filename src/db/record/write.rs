@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Postgres, Transaction};
+use sqlx::{Connection as _, Postgres, Transaction};
 
 use super::{
     super::{CALL_TIMEOUT, Db, DbError, to_i64},
@@ -185,6 +185,19 @@ impl Writing {
             self.write_troubles(rows).await
         })
         .await
+    }
+
+    /// Takes everything back, after this failure if there was one; the connection is fit for the next transaction.
+    pub async fn take_back(mut self, failed: Option<&WriteError>) {
+        let ending = async {
+            if matches!(failed, Some(WriteError::Db(error)) if error.is_stale_statement()) {
+                self.transaction.clear_cached_statements().await?;
+            }
+            Ok(self.transaction.rollback().await?)
+        };
+        if let Err(error) = in_time(ending).await {
+            tracing::debug!(%error, "a transaction was not taken back; PostgreSQL ends it");
+        }
     }
 
     /// Makes all of it true at once.

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use tokio::time::Instant;
 
+use super::stopped::Stopped;
 use crate::{
     db::{
         DbError,
@@ -39,6 +40,8 @@ pub(super) struct Held {
     /// Something was committed since the log was trimmed.
     pub(super) untrimmed: bool,
     pub(super) trimmed_at: Option<Instant>,
+    /// Whether PostgreSQL refuses what comes next here.
+    pub(super) stopped: Stopped,
 }
 
 impl Held {
@@ -60,6 +63,7 @@ impl Held {
             caught_up_at: None,
             untrimmed: true,
             trimmed_at: None,
+            stopped: Stopped::default(),
         })
     }
 
@@ -91,6 +95,12 @@ impl Held {
     /// Recorded up to here.
     pub(super) fn move_to(&mut self, position: Position) {
         (self.position, self.untrimmed, self.at_the_end) = (position, true, false);
+    }
+
+    /// PostgreSQL refused the entry at this position; whether that is new.
+    pub(super) fn refused(&mut self, position: Position) -> bool {
+        self.at_the_end = false;
+        self.stopped.refused(position.at())
     }
 
     pub(super) fn is_at_the_end(&self) -> bool {

@@ -3,6 +3,7 @@
 mod fences;
 mod ledger;
 mod lost;
+mod refused;
 mod stage;
 mod troubles;
 mod whole;

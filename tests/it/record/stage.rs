@@ -58,13 +58,24 @@ impl Stage {
 
     /// A recorder that begins now.
     pub fn worker(&self) -> Worker {
+        self.worker_on(self.dev.private_url("postgres"))
+    }
+
+    /// A recorder with another role in PostgreSQL than the one that owns everything.
+    pub fn worker_as(&self, role: &str, password: &str) -> Worker {
+        let url = self.dev.private_url("postgres");
+        let (_, rest) = url.split_once('@').expect("a role and its password");
+        self.worker_on(format!("postgres://{role}:{password}@{rest}"))
+    }
+
+    fn worker_on(&self, database_url: String) -> Worker {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("worker-{}.log", COUNT.fetch_add(1, Ordering::Relaxed));
         let log = self.logs.path().join(name);
         let file = File::create(&log).expect("created");
         let child = with_settings(dying_with_us(BINARY), self.logs.path(), "worker")
             .env("WAITLESS_REDIS_URL", self.dev.private_url("redis"))
-            .env("WAITLESS_DATABASE_URL", self.dev.private_url("postgres"))
+            .env("WAITLESS_DATABASE_URL", database_url)
             .env("WAITLESS_SECRET", "a secret of the tests, long enough")
             .env("WAITLESS_LOG", "info,format=text")
             .stdout(Stdio::from(file.try_clone().expect("a handle")))
