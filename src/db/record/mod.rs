@@ -1,9 +1,11 @@
 //! The durable record: what the recorder writes, exactly once, and what a rebuild reads (docs/RECORD.md).
 //!
 //! Invariant: a row of the record is written in the transaction that moves the position of its partition, by the holder
-//! of the partition's newest lease.
+//! of the partition's newest lease; or, of an entry that was set aside, in one that ends that lease.
 
+pub mod dead_letters;
 pub mod gaps;
+pub mod late;
 pub mod leases;
 pub mod read;
 pub mod reconcile;

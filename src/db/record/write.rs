@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Connection as _, Postgres, Transaction};
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::{
     super::{CALL_TIMEOUT, Db, DbError, to_i64},
@@ -94,6 +94,24 @@ pub async fn begin(db: &Db, holder: &str, moves: &[Move]) -> Result<Writing, Wri
 }
 
 impl Writing {
+    /// A transaction that has checked no lease yet.
+    pub(super) async fn unfenced(db: &Db) -> Result<Self, WriteError> {
+        in_time(async { Ok(Self { transaction: db.pool.begin().await?, seqs: HashMap::new() }) }).await
+    }
+
+    /// The last seq of a partition before what is written.
+    pub(super) fn note_seq(&mut self, partition: u16, seq: i64) {
+        self.seqs.insert(partition, seq);
+    }
+
+    /// One call within this transaction, in time.
+    pub(super) async fn bounded<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, WriteError> {
+        in_time(async { Ok(call(&mut self.transaction).await?) }).await
+    }
+
     /// Those of these tickets (restaurant, ref) that are recorded.
     ///
     /// # Errors

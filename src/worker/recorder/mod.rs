@@ -32,6 +32,7 @@ mod held;
 mod keep;
 mod mend;
 mod readable;
+pub mod replay;
 mod stopped;
 mod watch;
 

@@ -2,6 +2,7 @@
 
 mod fences;
 mod ledger;
+mod letters;
 mod lost;
 mod refused;
 mod stage;
