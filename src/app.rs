@@ -16,7 +16,7 @@ use crate::{
     db::Db,
     hub::{Hub, HubSettings, Sockets},
     metrics::Metrics,
-    queue::{Live, Queue, QueueSettings},
+    queue::{Live, Queue, QueueError, QueueSettings},
     serve::{self, Places, PlacesSettings, ServeSettings},
     service::{
         accounts::Accounts,
@@ -180,10 +180,11 @@ impl App {
             tokio::spawn(timers::run(queue.clone(), restaurants.clone(), stop.clone())),
             tokio::spawn(revocations.watch(stop.clone())),
         ];
+        let queue_to_prepare = queue.clone();
         if config.worker {
             background.extend(begin_work(&config, queue, &db, restaurants.clone(), metrics, &stop)?);
         }
-        let prepared = tokio::spawn(prepare(config.dev, db, restaurants, Arc::clone(&readiness)));
+        let prepared = tokio::spawn(prepare(config.dev, queue_to_prepare, db, restaurants, Arc::clone(&readiness)));
         let served = tokio::spawn(serve::run(listener, api::router(api), bounds.serve, places, stop.clone()));
         tracing::info!(listen = %listen, url = %config.public_url, "serving");
         Ok(Self { hub, readiness, drain: config.drain, stop, background, prepared, served })
@@ -209,16 +210,30 @@ impl App {
 /// Works without serving anybody, until `stop` completes: records what happens.
 ///
 /// # Errors
-/// When a part cannot be set up.
+/// When a part cannot be set up, or Redis is one that cannot be used.
 pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let token = CancellationToken::new();
     let metrics = Arc::new(Metrics::new());
     let db = Db::connect_lazy(&config.database_url)?;
     let queue = queue_of(config)?;
     let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
-    let tasks = begin_work(config, queue, &db, restaurants, metrics, &token)?;
+    let tasks = begin_work(config, queue.clone(), &db, restaurants, metrics, &token)?;
     tracing::info!("working");
-    stop.await;
+    tokio::pin!(stop);
+    let fit = tokio::select! {
+        fit = queue.fit() => fit,
+        () = &mut stop => {
+            return finish(tasks, &token).await;
+        }
+    };
+    if fit.is_ok() {
+        stop.await;
+    }
+    finish(tasks, &token).await?;
+    Ok(fit?)
+}
+
+async fn finish(tasks: [JoinHandle<()>; 2], token: &CancellationToken) -> anyhow::Result<()> {
     token.cancel();
     for task in tasks {
         task.await.context("a part of the worker")?;
@@ -232,7 +247,9 @@ pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Re
 /// When Redis or PostgreSQL does not answer, or a restaurant could not be opened.
 pub async fn rebuild(config: &Config) -> anyhow::Result<OpenedAll> {
     let db = Db::connect_lazy(&config.database_url)?;
-    let restaurants = Restaurants::new(queue_of(config)?, db, Arc::new(Metrics::new()));
+    let queue = queue_of(config)?;
+    queue.ping().await?;
+    let restaurants = Restaurants::new(queue, db, Arc::new(Metrics::new()));
     Ok(restaurants.open_all().await?)
 }
 
@@ -264,10 +281,16 @@ fn queue_of(config: &Config) -> anyhow::Result<Queue> {
 }
 
 /// Waits for Redis and PostgreSQL and opens every restaurant; then the server is ready.
-async fn prepare(dev: bool, db: Db, restaurants: Restaurants, readiness: Arc<Readiness>) -> anyhow::Result<()> {
+async fn prepare(
+    dev: bool,
+    queue: Queue,
+    db: Db,
+    restaurants: Restaurants,
+    readiness: Arc<Readiness>,
+) -> anyhow::Result<()> {
     let mut told = false;
     loop {
-        match prepare_once(dev, &db, &restaurants).await {
+        match prepare_once(dev, &queue, &db, &restaurants).await {
             Ok(Prepared::Ready) => {
                 readiness.started();
                 tracing::info!(at = clock::now(), "ready");
@@ -277,6 +300,7 @@ async fn prepare(dev: bool, db: Db, restaurants: Restaurants, readiness: Arc<Rea
                 "the database holds the demo accounts, whose password everybody knows: \
                  only `waitless dev` serves them; use another database, or delete these accounts"
             ),
+            Err(error) if is_unfit(&error) => return Err(error),
             Err(error) => {
                 if !told {
                     tracing::warn!(error = format!("{error:#}"), "waiting for Redis and PostgreSQL");
@@ -293,7 +317,14 @@ enum Prepared {
     DemoAccounts,
 }
 
-async fn prepare_once(dev: bool, db: &Db, restaurants: &Restaurants) -> anyhow::Result<Prepared> {
+/// Whether this is an error of a Redis that can never be used as it is: another setting is needed.
+#[must_use]
+pub fn is_unfit(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(QueueError::Unfit(_))))
+}
+
+async fn prepare_once(dev: bool, queue: &Queue, db: &Db, restaurants: &Restaurants) -> anyhow::Result<Prepared> {
+    queue.ping().await?;
     if !dev && demo::demo_accounts_present(db).await? {
         return Ok(Prepared::DemoAccounts);
     }

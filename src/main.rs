@@ -14,7 +14,10 @@ use waitless::{
 
 mod cli;
 
-use cli::Command;
+use cli::{
+    Command,
+    dlq::{self, Dlq},
+};
 
 /// Measured, see docs/BENCHMARKS.md: about half the memory per idle screen of the system's allocator.
 #[global_allocator]
@@ -61,6 +64,7 @@ fn run() -> Result<(), Ended> {
         Command::Dev { lan } => supervise(&cli.settings, lan),
         Command::Worker => work(&cli.settings),
         Command::Rebuild => rebuild(&cli.settings),
+        Command::Dlq { asked } => dead_letters(&cli.settings, asked),
         Command::Migrate => migrate(&cli.settings),
     }
 }
@@ -101,9 +105,21 @@ fn supervise(settings: &Settings, lan: bool) -> Result<(), Ended> {
     })
 }
 
-fn migrate(settings: &Settings) -> Result<(), Ended> {
+fn dead_letters(settings: &Settings, asked: Dlq) -> Result<(), Ended> {
+    let url = database_url(settings)?;
+    let all_done = runtime(Builder::new_multi_thread())?
+        .block_on(async { dlq::run(&db::Db::connect_lazy(url)?, asked).await })
+        .map_err(failed)?;
+    if all_done { Ok(()) } else { Err(Ended { code: Ended::FAILED, lines: Vec::new() }) }
+}
+
+fn database_url(settings: &Settings) -> Result<&Secret, Ended> {
     let missing = || Ended::new(Ended::BAD_CONFIGURATION, "WAITLESS_DATABASE_URL is not set");
-    let url: &Secret = settings.database_url.as_ref().ok_or_else(missing)?;
+    settings.database_url.as_ref().ok_or_else(missing)
+}
+
+fn migrate(settings: &Settings) -> Result<(), Ended> {
+    let url = database_url(settings)?;
     runtime(Builder::new_multi_thread())?.block_on(db::migrate(url)).map_err(failed)
 }
 
@@ -112,5 +128,9 @@ fn runtime(mut builder: Builder) -> Result<Runtime, Ended> {
 }
 
 fn failed(error: impl Into<anyhow::Error>) -> Ended {
-    Ended::new(Ended::FAILED, format!("{:#}", error.into()))
+    let error = error.into();
+    if app::is_unfit(&error) {
+        return Ended::new(Ended::BAD_CONFIGURATION, format!("WAITLESS_REDIS_URL: {:#}", error));
+    }
+    Ended::new(Ended::FAILED, format!("{error:#}"))
 }

@@ -25,7 +25,7 @@ pub mod restaurants;
 pub mod retention;
 pub mod sessions;
 
-pub use error::DbError;
+pub use error::{DbError, Obstacle};
 
 /// Longest run of one statement, ended by PostgreSQL.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);

@@ -7,6 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::stopped::Stopped;
 use crate::{
     db::{
         DbError,
@@ -47,6 +48,8 @@ pub(super) struct Held {
     /// Something was committed since the log was trimmed.
     pub(super) untrimmed: bool,
     pub(super) trimmed_at: Option<Instant>,
+    /// Whether PostgreSQL refuses what comes next here.
+    pub(super) stopped: Stopped,
 }
 
 impl Held {
@@ -69,6 +72,7 @@ impl Held {
             caught_up_at: None,
             untrimmed: true,
             trimmed_at: None,
+            stopped: Stopped::default(),
         })
     }
 
@@ -128,9 +132,20 @@ impl Held {
         (self.at_the_end, self.caught_up_at) = (true, Some((now, looked)));
     }
 
+    /// The log has something that is not recorded.
+    pub(super) fn has_more(&mut self) {
+        self.at_the_end = false;
+    }
+
     /// Recorded up to here.
     pub(super) fn move_to(&mut self, position: Position) {
         (self.position, self.untrimmed, self.at_the_end) = (position, true, false);
+    }
+
+    /// PostgreSQL refused the entry at this position; whether that is new.
+    pub(super) fn refused(&mut self, position: Position) -> bool {
+        self.at_the_end = false;
+        self.stopped.refused(position.at())
     }
 
     pub(super) fn is_at_the_end(&self) -> bool {
