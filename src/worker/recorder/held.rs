@@ -76,6 +76,12 @@ impl Held {
         })
     }
 
+    /// Whether this is what PostgreSQL says. What was begun of a new epoch is not written there yet.
+    pub(super) fn is_as(&self, read: &Self) -> bool {
+        let is_ahead = self.epoch > read.epoch;
+        self.fence == read.fence && (is_ahead || (self.epoch, self.position) == (read.epoch, read.position))
+    }
+
     /// The last event recorded of this aggregate.
     pub(super) fn stamp(&self, aggregate: &str) -> Option<Stamp> {
         self.aggregates.get(aggregate).copied()
@@ -91,7 +97,7 @@ impl Held {
         if epoch <= self.epoch {
             return false;
         }
-        tracing::info!(from = self.epoch, to = epoch, "another life of Redis: its log is read from the first entry");
+        tracing::debug!(from = self.epoch, to = epoch, "another epoch: the log is read from its first entry");
         (self.epoch, self.position, self.at_the_end) = (epoch, Position::START, false);
         (self.compared, self.waits_since) = (false, Instant::now());
         self.seen.clear();
