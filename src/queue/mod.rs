@@ -22,6 +22,7 @@ mod slugs;
 mod snapshot;
 mod timers;
 mod trim;
+pub mod version;
 
 use std::{
     sync::{
@@ -49,6 +50,7 @@ use self::{
     durability::Durability,
     keys::{Keys, Partition},
     script::{Script, Scripts},
+    version::Newer,
 };
 
 use crate::domain::RestaurantId;
@@ -74,6 +76,8 @@ struct Shared {
     /// The highest rev known of each restaurant: answered to somebody, or recorded. One that comes back with less has
     /// lost something.
     revs: DashMap<RestaurantId, i64>,
+    /// Of which kinds of records there are newer ones than this server writes.
+    newer: Arc<Newer>,
     /// Whole states that may be asked for at once.
     snapshots: Semaphore,
 }
@@ -104,6 +108,7 @@ impl Queue {
                 epochs: Partition::all().map(|_| AtomicI64::new(0)).collect(),
                 changed: Partition::all().map(|_| Mutex::new(None)).collect(),
                 revs: DashMap::new(),
+                newer: Arc::default(),
                 snapshots: Semaphore::new(snapshot::AT_ONCE),
             }),
         })

@@ -4,7 +4,7 @@ use super::{
     KeptAnswer, Queue, QueueError,
     call::{Arguments, CallContext, Idempotency, Outcome},
 };
-use crate::domain::{Actor, LineRecord, Millis, Rejection, RestaurantRecord, Role};
+use crate::domain::{Actor, Kept, LineRecord, Millis, Rejection, RestaurantRecord, Role};
 
 /// How long a batch that comes again is known, in milliseconds.
 const KEPT_MS: i64 = 86_400_000;
@@ -16,9 +16,9 @@ pub struct Reconcile {
     /// compared with what is there.
     pub key: String,
     /// The restaurant as it was.
-    pub restaurant: RestaurantRecord,
+    pub restaurant: Kept<RestaurantRecord>,
     /// Its lines as they were. May be left out of all batches but one.
-    pub lines: Vec<LineRecord>,
+    pub lines: Vec<Kept<LineRecord>>,
     /// Tickets of the business day and the day before, packed as an event carried them; at most
     /// [`Reconcile::TICKETS_MAX`].
     pub tickets: Vec<Vec<u8>>,

@@ -134,13 +134,13 @@ async fn what_was_lost_is_put_back() {
     assert_eq!((again.done.left, again.stamp), (Some(0), outcome.stamp), "no event");
 
     let other = Reconcile {
-        restaurant: RestaurantRecord { day: "2026-11-23".to_owned(), ..lost.restaurant.clone() },
+        restaurant: lost.restaurant.clone().edited(|restaurant| restaurant.day = "2026-11-23".to_owned()),
         ..from(&record, shop.now, "3")
     };
     cover.refusal(&shop, reconcile(&shop, &other), Rejection::Stale).await;
     let unopened = Shop::unopened();
     unopened.due().await;
-    let unknown = RestaurantRecord { id: unopened.id, ..lost.restaurant.clone() };
+    let unknown = lost.restaurant.clone().edited(|restaurant| restaurant.id = unopened.id);
     let unknown = Reconcile { restaurant: unknown, key: "4".to_owned(), ..lost };
     cover.refusal(&unopened, reconcile(&unopened, &unknown), Rejection::NotLoaded).await;
     // It is always asked the same thing under one name.
