@@ -3,6 +3,8 @@
 //! What a caller can expect and act on (a taken e-mail, a used refresh token) is not here but in the answer of the
 //! call itself.
 
+use super::SchemaMismatch;
+
 /// A failed call.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -16,6 +18,9 @@ pub enum DbError {
     /// The schema could not be brought up to date.
     #[error("a migration failed")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The schema is not the one that this program knows.
+    #[error(transparent)]
+    Schema(#[from] SchemaMismatch),
     /// Not a `postgres://` URL. Says no more, because the URL holds a password.
     #[error("the database URL is not valid")]
     InvalidUrl,
@@ -54,7 +59,7 @@ impl DbError {
             Self::TimedOut => true,
             Self::Sqlx(error) => is_transient(error),
             Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => is_transient(error),
-            Self::Migrate(_) | Self::InvalidUrl | Self::Unreadable { .. } => false,
+            Self::Migrate(_) | Self::Schema(_) | Self::InvalidUrl | Self::Unreadable { .. } => false,
         }
     }
 }

@@ -24,9 +24,11 @@ pub mod policies;
 pub mod record;
 pub mod restaurants;
 pub mod retention;
+pub mod schema;
 pub mod sessions;
 
 pub use error::DbError;
+pub use schema::SchemaMismatch;
 
 /// Longest wait for a connection, connecting included.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -100,13 +102,21 @@ impl Db {
 /// Brings the schema up to date. Safe to start on several servers at once: they take turns, by an advisory lock.
 ///
 /// # Errors
-/// When PostgreSQL cannot be reached, a migration fails, or one that was applied has been edited since.
+/// When PostgreSQL cannot be reached, a migration fails, one that was applied has been edited since, or a newer program
+/// has migrated the database.
 pub async fn migrate(url: &Secret) -> Result<(), DbError> {
     // A migration may take its time, so no statement timeout here.
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(CALL_TIMEOUT).connect_lazy_with(parse(url)?);
-    let migrated = MIGRATOR.run(&pool).await;
+    let migrated = async {
+        match schema::check(&mut *pool.acquire().await?).await {
+            Ok(()) | Err(DbError::Schema(SchemaMismatch::NotMigrated | SchemaMismatch::Older { .. })) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(MIGRATOR.run(&pool).await?)
+    };
+    let migrated = migrated.await;
     pool.close().await;
-    Ok(migrated?)
+    migrated
 }
 
 fn parse(url: &Secret) -> Result<PgConnectOptions, DbError> {
