@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     net::{IpAddr, Ipv4Addr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -88,7 +91,9 @@ impl Session {
 }
 
 pub(super) struct World {
-    pub(super) url: String,
+    /// Servers on one Redis and one database.
+    urls: Vec<String>,
+    asked: AtomicUsize,
     pub(super) seed: u64,
     pub(super) tally: Tally,
     pub(super) phase: watch::Sender<Phase>,
@@ -107,15 +112,16 @@ pub(super) fn address(from: u8) -> IpAddr {
 }
 
 impl World {
-    pub(super) async fn new(url: &str, seed: u64) -> anyhow::Result<Self> {
+    pub(super) async fn new(urls: &[&str], seed: u64) -> anyhow::Result<Self> {
         let client = |from| {
             let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(IDLE);
             client.local_address(address(from)).build()
         };
         let clients: Vec<_> = (0..ADDRESSES).map(client).collect::<Result<_, _>>()?;
-        let staff = sign_in(&clients[0], url, "staff@demo.test").await?;
+        let staff = sign_in(&clients[0], urls[0], "staff@demo.test").await?;
         Ok(Self {
-            url: url.to_owned(),
+            urls: urls.iter().map(|url| (*url).to_owned()).collect(),
+            asked: AtomicUsize::new(0),
             seed,
             tally: Tally::default(),
             phase: watch::Sender::new(Phase::Churn),
@@ -131,9 +137,9 @@ impl World {
     /// Ended tickets stay on screens while they can be undone. A soak is only steady once as many go as come, so that
     /// is made short; all else is as it comes.
     pub(super) async fn shorten_undo(&self, undo_s: u32) -> anyhow::Result<()> {
-        let owner = sign_in(&self.clients[0], &self.url, "owner@demo.test").await?;
+        let owner = sign_in(&self.clients[0], self.url(), "owner@demo.test").await?;
         let request =
-            self.clients[0].patch(format!("{}/v1/restaurants/demo/policy", self.url)).bearer_auth(owner.access);
+            self.clients[0].patch(format!("{}/v1/restaurants/demo/policy", self.url())).bearer_auth(owner.access);
         let answer = request.json(&json!({ "undo_s": undo_s })).send().await?;
         ensure!(answer.status().is_success(), "the policy: {}", answer.text().await?);
         Ok(())
@@ -144,12 +150,22 @@ impl World {
         let mut session = self.staff.lock().await;
         if session.renew_at <= Instant::now() {
             let body = json!({ "refresh_token": session.refresh });
-            match open_session(&self.clients[0], &self.url, "/auth/refresh", body).await {
+            match open_session(&self.clients[0], self.url(), "/auth/refresh", body).await {
                 Ok(renewed) => *session = renewed,
                 Err(error) => self.tally.find(format!("the session of staff: {error:#}")),
             }
         }
         session.access.clone()
+    }
+
+    /// One server after the other.
+    fn url(&self) -> &str {
+        &self.urls[self.asked.fetch_add(1, Ordering::Relaxed) % self.urls.len()]
+    }
+
+    /// The server of all screens of an address: another one may be a moment behind.
+    pub(super) fn url_of(&self, from: u8) -> &str {
+        &self.urls[usize::from(from % ADDRESSES) % self.urls.len()]
     }
 
     pub(super) fn churning(&self) -> bool {
@@ -225,7 +241,7 @@ impl World {
             Caller::Guest(from) => &self.clients[usize::from(from % ADDRESSES)],
             Caller::Session(_) => &self.clients[0],
         };
-        let mut request = client.request(method, format!("{}/v1{path}", self.url));
+        let mut request = client.request(method, format!("{}/v1{path}", self.url()));
         if let Caller::Session(token) = caller {
             request = request.bearer_auth(token);
         }
@@ -294,7 +310,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(async { axum::serve(listener, app).await });
-        World::new(&url, 1).await.expect("signed in")
+        World::new(&[&url], 1).await.expect("signed in")
     }
 
     #[tokio::test]
