@@ -254,7 +254,8 @@ impl Bench {
             .await?;
         self.opened(shop).await?;
         let took = began.elapsed();
-        let snapshot = self.queue.snapshot(shop, None).await?.map_err(|refusal| anyhow::anyhow!(refusal.code()))?;
+        let snapshot =
+            self.queue.snapshot(shop, None, false).await?.map_err(|refusal| anyhow::anyhow!(refusal.code()))?;
         ensure!(snapshot.tickets.len() == waiting, "{} of {waiting} wait again", snapshot.tickets.len());
         Ok(took.as_secs_f64() * 1_000.0)
     }

@@ -8,6 +8,7 @@
 -- COST: O(log n)
 --@use keys call outage state order deadline ticket stock
 local kind, subject, at = arguments()
+patience_ms = PATIENCE_MS
 
 -- How long the outage was that this time lies in, or nothing.
 local function outage_around(time)

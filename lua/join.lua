@@ -8,6 +8,7 @@
 --@use keys call state menu order deadline ticket
 local id, ref, code, letter, adults, children, channel, present, guards, wanted, drop_sold_out, name, phone_last4,
   note, lang, eta, place = arguments()
+patience_ms = PATIENCE_MS
 
 -- The refusal of a restaurant's or line's state, if guests may not join in it.
 local function refused_by(state, closed)
@@ -76,33 +77,14 @@ local function note_join(line)
   change_line(line)
 end
 
--- How many changes the server knows of that this life of Redis does not. Once seen, it is kept: the revs will have
--- caught up when the other lines are joined.
-local function changes_lost(life)
-  local kept = redis.call('HGET', K.meta, 'older')
-  local of, lost = string.match(kept or '', '^(%d+) (%d+)$')
-  if of == life then return tonumber(lost) end
-  lost = tonumber(rev_known) - tonumber(redis.call('HGET', K.revs, restaurant_id) or 0)
-  if lost <= 0 then return 0 end
-  redis.call('HSET', K.meta, 'older', life .. ' ' .. lost)
-  return lost
-end
-
--- Where Redis loses what it has acknowledged, others may have got the next numbers and places before it came back: the
--- changes that the server knows of, and as many as the line was ever busy, for as long as nothing was recorded. The
--- first number after that passes over them.
-local function pass_over_lost(line)
-  if line.numbered == epoch then return end
-  local life, unrecorded_ms = unpack(redis.call('HMGET', K.src, 'life', 'unrecorded_ms'))
-  if life and (line.numbered or 0) < tonumber(life) then
-    local lost = changes_lost(life)
-    if may_lose == '1' or lost > 0 then
-      local unknown = math.max(100, 2 * (line.busiest or 0) * (math.ceil(unrecorded_ms / 1000) + 1))
-      line.last_number = line.last_number + lost + unknown
-      redis.call('HINCRBY', K.meta, 'joins', lost + unknown)
-    end
-  end
-  line.numbered = epoch
+-- Nobody can say which numbers and places were given out when the record does not answer: each line passes once over
+-- as many as it was ever busy, for as long as this copy of Redis knows nothing.
+local function pass_over_unknown(line)
+  if is_compared() or (line.numbered or 0) >= life then return end
+  local unknown_s = math.ceil((now - (redis.call('HGET', K.src, 'copy_at') or now)) / 1000)
+  local unknown = math.min(math.max(100, 2 * (line.busiest or 0) * unknown_s), 10000000)
+  line.last_number, line.numbered = line.last_number + unknown, life
+  redis.call('HINCRBY', K.meta, 'joins', whole(unknown))
 end
 
 return perform(function()
@@ -128,7 +110,7 @@ return perform(function()
   take_stock(kept)
   place = tonumber(place)
   change_daily(joined_today + 1)
-  pass_over_lost(line)
+  pass_over_unknown(line)
   line.last_number, line.today = line.last_number + 1, line.today + 1
   note_join(line)
   ticket.ref, ticket.code, ticket.line = ref, code, letter

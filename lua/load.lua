@@ -1,14 +1,15 @@
 #!lua
 -- load: opens a restaurant's live state, the only script that creates one: fresh from what PostgreSQL knows of it, or
--- rebuilt from the record in batches. Until the last of them, the restaurant is not loaded.
+-- rebuilt from the record in batches. Until the last of them, the restaurant is not loaded. `replace`: what is there is of
+-- a business day that the record knows to be over, and goes, unless it was compared meanwhile.
 -- KEYS: the fixed list (lib/keys)
--- ARGV: token, first, last, restaurant, policy, tickets, answers, lines, menu, stock, pace, skipped, epoch_recorded, rev_recorded, since
+-- ARGV: token, first, last, replace, restaurant, policy, tickets, answers, lines, menu, stock, pace, skipped, epoch_recorded, rev_recorded, since
 -- REPLY: done | already_loaded superseded
 -- EVENT: restaurant.loaded restaurant.rebuilt
 -- COST: O(lines + menu), O(200 log n) a batch, and once through the partition's deadlines
 --@use keys call outage state order deadline ticket recorded
-local token, first, last, record, packed_policy, tickets, answers, lines, menu, stock, pace, skipped, epoch_recorded,
-  rev_recorded, since = arguments()
+local token, first, last, replace, record, packed_policy, tickets, answers, lines, menu, stock, pace, skipped,
+  epoch_recorded, rev_recorded, since = arguments()
 
 -- Deadlines of a former life would name tickets that are gone: never to be expired, and always in the way of others.
 local function forget_deadlines()
@@ -40,7 +41,7 @@ end
 local function put_records()
   local today = 0
   for _, line in ipairs(cmsgpack.unpack(lines)) do
-    line.numbered, today = epoch, today + line.today
+    today = today + line.today
     change_line(line)
     set_until('line', line.line, line)
   end
@@ -53,7 +54,13 @@ local function put_records()
   changed.restaurant, changed.policy, changed.menu = restaurant(), packed_policy, menu
 end
 
-if redis.call('HEXISTS', K.meta, 'restaurant') == 1 then return refuse('already_loaded') end
+local function may_be_replaced()
+  if first ~= '1' or replace ~= '1' then return false end
+  look_at_source()
+  return not is_compared()
+end
+
+if redis.call('HEXISTS', K.meta, 'restaurant') == 1 and not may_be_replaced() then return refuse('already_loaded') end
 if first == '1' then
   epoch_min = math.max(tonumber(epoch_min), tonumber(epoch_recorded))
   look_at_source(true)
@@ -69,6 +76,7 @@ keep_recorded(answers)
 if last ~= '1' then return done() end
 
 redis.call('HDEL', K.meta, 'loading')
+redis.call('HSET', K.meta, 'compared', whole(life))
 put_records()
 if token == '' then
   happened('restaurant.loaded')

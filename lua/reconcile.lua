@@ -1,18 +1,19 @@
 #!lua
--- reconcile: puts back what a Redis that came back older has lost, from the record. What was touched since Redis is
--- this one stays as it is: somebody has seen it so, and acted.
+-- reconcile: puts back what a Redis that came back older has lost, from the record, in batches, and ends the comparison
+-- with the last of them. What was touched since Redis is this one stays as it is: somebody has seen it so, and acted.
 -- KEYS: the fixed list (lib/keys)
--- ARGV: restaurant, lines, tickets, stock, answers, since
+-- ARGV: restaurant, lines, tickets, stock, recounted, answers, since, skip, skips, lost, last
 -- REPLY: done – – – tickets | stale
 -- EVENT: restaurant.reconciled
 -- COST: O(lines + 200 log n)
 --@use keys call state order deadline ticket recorded
-local record, lines, tickets, stock, answers, since = arguments()
+local record, lines, tickets, stock, recounted, answers, since, skip, skips, lost, last = arguments()
 
-local life = tonumber(redis.call('HGET', K.src, 'life') or 0)
+-- The first life in which the restaurant may have been touched without the record.
+local since_life
 
 local function was_touched(record_here)
-  return (record_here.epoch or 0) >= life
+  return (record_here.epoch or 0) >= since_life
 end
 
 local function same_announcement(a, b)
@@ -61,23 +62,38 @@ local function put_back_line(recorded)
   end
 end
 
+-- Items whose number is taken over from the record as it is: what tickets hold of them is in it.
+local is_recounted = {}
+
 -- What the ticket holds by the record, and not by the copy that was here, is taken from what is left; and the other
 -- way round. An item that is not counted is not looked at.
 local function settle_stock(ticket, here)
-  local lost = {}
+  local short = {}
   for i, item in ipairs(ticket.items) do
     local held_here = here and here.items[i].held or 0
     local more, left = item.held - held_here, stock_left(item.item)
-    if left >= 0 and more ~= 0 then
+    if left >= 0 and more ~= 0 and not is_recounted[item.item] then
       local taken = math.min(left, more)
       change_stock(item.item, left - taken)
       if taken < more then
         item.held, item.lost = held_here + taken, item.lost + more - taken
-        lost[#lost + 1] = item.item
+        short[#short + 1] = item.item
       end
     end
   end
-  if #lost > 0 then tell(ticket, 'items_lost', { items = lost }) end
+  if #short > 0 then tell(ticket, 'items_lost', { items = short }) end
+end
+
+-- Staff's changes of an item that were lost: how many units more or fewer; or, where it was counted anew or no longer,
+-- what is left by the record. What staff have set here since is what they have seen.
+local function put_back_stock(item, by, left)
+  if tonumber(meta('stock:' .. item) or 0) >= since_life then return end
+  local here = stock_left(item)
+  if left then
+    if left ~= here then change_stock(item, left) end
+  elseif here >= 0 and by ~= 0 then
+    change_stock(item, math.max(0, here + by))
+  end
 end
 
 -- A join that was lost counts for the day, in the line that gave out its number.
@@ -91,15 +107,16 @@ local function count_join(ticket)
   end
 end
 
--- Whether it had to be put back.
+-- Whether it had to be put back. One of another day is only kept to be read.
 local function put_back_ticket(packed)
   local ticket = cmsgpack.unpack(packed)
   local here = ticket_of(ticket.id)
   if here and (was_touched(here) or redis.call('HGET', K.tickets, ticket.id) == packed) then return false end
-  settle_stock(ticket, here)
+  local of_today = ticket.day == restaurant().day and not ticket.rolled
+  if of_today then settle_stock(ticket, here) end
   if here then leave(here) else count_join(ticket) end
   tickets_read[ticket.id] = ticket
-  if ticket.state == 'waiting' and ticket.day == restaurant().day then ticket.order = order_again(ticket) end
+  if ticket.state == 'waiting' and of_today then ticket.order = order_again(ticket) end
   reinstate(ticket, tonumber(since))
   change_ticket(ticket)
   local joins = tonumber(redis.call('HGET', K.meta, 'joins') or 0)
@@ -107,23 +124,64 @@ local function put_back_ticket(packed)
   return true
 end
 
-return perform(function()
-  local recorded = cmsgpack.unpack(record)
-  -- Another day has to begin here first; its tickets would not be of today.
-  if recorded.day ~= restaurant().day then return refuse('stale') end
-  put_back_restaurant(recorded)
-  for _, line in ipairs(cmsgpack.unpack(lines)) do put_back_line(line) end
-  for _, change in ipairs(cmsgpack.unpack(stock)) do
-    local left = stock_left(change[1])
-    if left >= 0 and change[2] ~= 0 then change_stock(change[1], math.max(0, left + change[2])) end
+-- Numbers and places that may have been given out and recorded nowhere are passed over, unless that was done when the
+-- record did not answer.
+local function pass_over_lost()
+  local more = {}
+  for _, line in ipairs(cmsgpack.unpack(skips)) do more[line[1]] = line[2] end
+  for _, letter in ipairs(redis.call('HKEYS', K.meta)) do
+    local line = string.sub(letter, 1, 5) == 'line:' and line_of(string.sub(letter, 6))
+    if line and (line.numbered or 0) < since_life then
+      local count = more[line.line] or tonumber(skip)
+      line.last_number, line.numbered = line.last_number + count, life
+      redis.call('HINCRBY', K.meta, 'joins', whole(count))
+      change_line(line)
+    end
   end
+end
+
+local function put_back_batch(recorded)
+  -- After a day roll here, what the record says of restaurant and lines is of yesterday.
+  if recorded and recorded.day == restaurant().day then
+    put_back_restaurant(recorded)
+    for _, line in ipairs(cmsgpack.unpack(lines)) do put_back_line(line) end
+  end
+  for _, item in ipairs(cmsgpack.unpack(recounted)) do is_recounted[item] = true end
+  for _, change in ipairs(cmsgpack.unpack(stock)) do put_back_stock(change.item, change.by, change.left) end
   local count = 0
   for _, packed in ipairs(cmsgpack.unpack(tickets)) do
     if put_back_ticket(packed) then count = count + 1 end
   end
+  keep_recorded(answers)
+  return count
+end
+
+local function forget_bases()
+  local fields = { 'bases' }
+  for _, field in ipairs(redis.call('HKEYS', K.meta)) do
+    if string.sub(field, 1, 6) == 'stock:' then fields[#fields + 1] = field end
+  end
+  redis.call('HDEL', K.meta, unpack(fields))
+end
+
+return perform(function()
+  -- Somebody else was quicker.
+  if is_compared() then return refuse('stale') end
+  since_life = bases()[1][1]
+  local count = put_back_batch(cmsgpack.unpack(record))
+  if last == '1' then
+    if skip ~= '0' then pass_over_lost() end
+    if lost == '1' then
+      restaurant().rebuilt_at = now
+      change_restaurant()
+    end
+  end
   if count > 0 or #changed.lines > 0 or changed.restaurant or next(changed.stock) then
     happened('restaurant.reconciled')
   end
-  keep_recorded(answers)
+  if last == '1' then
+    forget_bases()
+    redis.call('HSET', K.meta, 'compared', whole(life))
+  end
   return done(nil, count)
 end)

@@ -7,6 +7,7 @@
 -- COST: O(200 log n) a step
 --@use keys call state order deadline ticket stock
 local day, ends_at = arguments()
+patience_ms = PATIENCE_MS
 
 local STEP = 200
 

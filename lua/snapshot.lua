@@ -2,13 +2,13 @@
 -- snapshot: the whole live state, at one rev.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: none
--- REPLY: snapshot epoch rev at restaurant policy menu #lines line… #stock (item left)… #pace (class pace)… ticket… | not_loaded new_source
+-- REPLY: snapshot epoch rev at restaurant policy menu #lines line… #stock (item left)… #pace (class pace)… ticket… | not_loaded new_source not_compared
 -- EVENT: none
 -- COST: O(n)
 --@use keys call
 -- A source that no script has seen yet may be an older copy: `due` has to raise the epoch before it is believed.
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-local seen = redis.call('HMGET', K.src, 'run_id', 'last')
+local seen = redis.call('HMGET', K.src, 'run_id', 'last', 'life', 'life_at')
 if seen[1] ~= run_id then return refuse('new_source') end
 
 local meta = redis.call('HGETALL', K.meta)
@@ -17,10 +17,13 @@ for i = 1, #meta, 2 do
   if string.sub(meta[i], 1, 5) == 'line:' then lines[#lines + 1] = meta[i + 1] else record[meta[i]] = meta[i + 1] end
 end
 if not record.restaurant then return refuse('not_loaded') end
-
 local time = redis.call('TIME')
 local at = tonumber(optional(now_given)) or time[1] * 1000 + math.floor(time[2] / 1000)
 at = math.max(at, tonumber(seen[2]))
+-- Screens keep what they show until the record was asked for what may be missing here; if it does not answer, for a
+-- while.
+local is_whole = tonumber(record.compared or 0) >= tonumber(seen[3] or 0)
+if not is_whole and (alone ~= '1' or at - (seen[4] or 0) < PATIENCE_MS) then return refuse('not_compared') end
 local revs = redis.call('HMGET', K.revs, 'epoch', restaurant_id)
 local reply = { 'snapshot', tonumber(revs[1]), tonumber(revs[2]), at, record.restaurant, record.policy, record.menu }
 

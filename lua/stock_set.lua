@@ -12,6 +12,8 @@ return perform(function()
   if not on_menu(item) then return refuse('not_found') end
   left = tonumber(optional(left)) or -1
   change_stock(item, left)
+  -- What was lost before says nothing about what staff count now.
+  if not is_compared() then redis.call('HSET', K.meta, 'stock:' .. item, whole(life)) end
   happened('stock.changed', { item = item })
   return done(nil, left)
 end)

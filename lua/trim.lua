@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- trim: what is recorded leaves the event log of a partition. When that was says how much can be lost of what was not.
+-- trim: what is recorded leaves the event log of a partition.
 -- KEYS: the fixed list (lib/keys) of any restaurant of the partition
 -- ARGV: upto
 -- REPLY: trimmed epoch now
@@ -11,5 +11,4 @@ local upto = arguments()
 look_at_source()
 local ms, seq = string.match(upto, '^(%d+)%-(%d+)$')
 redis.call('XTRIM', K.events, 'MINID', string.format('%s-%.0f', ms, seq + 1))
-redis.call('HSET', K.src, 'recorded', now)
 return { 'trimmed', epoch, now }

@@ -183,8 +183,10 @@ impl App {
             request_max: bounds.request_max,
             sockets_of_customer_max: bounds.sockets_of_customer_max,
         });
-        let mut background =
-            vec![tokio::spawn(timers::run(queue.clone(), stop.clone())), tokio::spawn(revocations.watch(stop.clone()))];
+        let mut background = vec![
+            tokio::spawn(timers::run(queue.clone(), restaurants.clone(), stop.clone())),
+            tokio::spawn(revocations.watch(stop.clone())),
+        ];
         if config.worker {
             background.extend(begin_work(&config, queue, &db, restaurants.clone(), metrics, &stop)?);
         }

@@ -1,10 +1,10 @@
 -- call: who calls, Redis's clock and epoch, and how a call ends. The one place that spells ARGV.
-local restaurant_id, now_given, epoch_min, role, device, account, idem_key, idem_body, idem_ttl_ms, may_lose,
-  rev_known = unpack(ARGV, 1, 11)
+local restaurant_id, now_given, epoch_min, role, device, account, idem_key, idem_body, idem_ttl_ms, alone =
+  unpack(ARGV, 1, 10)
 
 -- The script's own arguments, in the order of its ARGV header.
 local function arguments()
-  return unpack(ARGV, 12)
+  return unpack(ARGV, 11)
 end
 
 local function optional(text)
@@ -15,7 +15,8 @@ end
 local by_staff = role == 'staff' or role == 'owner' or role == 'admin'
 local by_timer = role == 'timer'
 
-local now, epoch
+-- `life` is the epoch in which this process of Redis was first found.
+local now, epoch, life
 
 -- Whole numbers for Redis as text: what it makes of a number itself costs as much as a command.
 local function whole(number)
@@ -23,25 +24,27 @@ local function whole(number)
 end
 
 -- Reads the clock, which never runs backwards, and notices when Redis is another process than the last script
--- found: from then on it is another epoch. `raise` makes a new epoch in any case. `life` is the epoch in which this
--- process was found, `unrecorded_ms` how much time the recorder had not recorded by then: what may be lost of it.
+-- found: from then on it is another epoch. `raise` makes a new epoch in any case. Of a new process it keeps when it was
+-- found (`life_at`), the newest time that its data knows (`copy_at`) and the epoch of its data (`former`).
 local function look_at_source(raise)
   local time = redis.call('TIME')
   local seconds = tonumber(time[1])
   local info = redis.call('INFO', 'server')
   local _, from = string.find(info, 'run_id:', 1, true)
   local run_id = string.sub(info, from + 1, from + 40)
-  local seen = redis.call('HMGET', K.src, 'run_id', 'last', 'recorded')
+  local seen = redis.call('HMGET', K.src, 'run_id', 'last', 'life')
   now = tonumber(optional(now_given)) or seconds * 1000 + math.floor(tonumber(time[2]) / 1000)
   now = math.max(now, tonumber(seen[2] or 0))
   epoch = tonumber(redis.call('HGET', K.revs, 'epoch') or 0)
+  life = tonumber(seen[3] or 0)
   if raise or seen[1] ~= run_id then
+    local former = epoch
     epoch = math.max(epoch + 1, tonumber(epoch_min) + 1, seconds)
     redis.call('HSET', K.revs, 'epoch', epoch)
     redis.call('HSET', K.src, 'run_id', run_id, 'last', now)
     if seen[1] ~= run_id then
-      local unrecorded_ms = seen[3] and now - seen[3] or 60000
-      redis.call('HSET', K.src, 'life', epoch, 'unrecorded_ms', unrecorded_ms)
+      life = epoch
+      redis.call('HSET', K.src, 'life', life, 'life_at', now, 'copy_at', seen[2] or now, 'former', former)
     end
   end
 end
@@ -112,15 +115,43 @@ local function meta(field)
   return value
 end
 
--- Runs a command on a restaurant that is loaded. It will look at these fields of `meta`, beside restaurant and policy.
+-- Whether the restaurant was compared with the record since Redis is this process. Until then it may lack what people
+-- were told: numbers that were given out, and tickets.
+local function is_compared()
+  return tonumber(meta('compared') or 0) >= life
+end
+
+-- Where the restaurant stood each time that Redis became another process since it was compared last:
+-- {life, epoch, rev}. Everything that the record has beyond that, and that is older than the life, Redis has lost.
+local function bases()
+  local kept = meta('bases')
+  local list = kept and cmsgpack.unpack(kept) or {}
+  if #list == 0 or list[#list][1] < life then
+    local former = meta('epoch') or redis.call('HGET', K.src, 'former') or epoch
+    local rev = redis.call('HGET', K.revs, restaurant_id) or 0
+    list[#list + 1] = { life, tonumber(former), tonumber(rev) }
+  end
+  return list
+end
+
+-- While the record does not answer, what gives out numbers or acts by itself waits so long for it in a new life of
+-- Redis; other commands do not. Then it goes on alone.
+local PATIENCE_MS, patience_ms = 10000, 0
+
+local function goes_on_alone()
+  return alone == '1' and now - (redis.call('HGET', K.src, 'life_at') or 0) >= patience_ms
+end
+
+-- Runs a command on a restaurant that is loaded. It will look at these fields of `meta`, beside those of every command.
 local function perform(run, ...)
   look_at_source()
-  local fields = { 'restaurant', 'policy', ... }
+  local fields = { 'restaurant', 'policy', 'compared', 'epoch', ... }
   local values = redis.call('HMGET', K.meta, unpack(fields))
   for i, field in ipairs(fields) do meta_read[field] = values[i] end
   if not meta_read.restaurant then return refuse('not_loaded') end
   local reply = replay()
   if reply then return reply end
+  if not is_compared() and not goes_on_alone() then return refuse('not_compared') end
   reply = run()
   if reply[1] == 'done' then return conclude(reply) end
   return reply

@@ -118,6 +118,11 @@ local function write_changes()
   for _, field in ipairs({ 'restaurant', 'policy', 'menu' }) do
     if event[field] then meta_writes[#meta_writes + 1], meta_writes[#meta_writes + 2] = field, event[field] end
   end
+  -- Another process of Redis asks from where it went on.
+  if meta('epoch') ~= whole(epoch) then
+    meta_writes[#meta_writes + 1], meta_writes[#meta_writes + 2] = 'epoch', whole(epoch)
+    if not is_compared() then redis.call('HSET', K.meta, 'bases', cmsgpack.pack(bases())) end
+  end
   if changed.daily then meta_writes[#meta_writes + 1], meta_writes[#meta_writes + 2] = 'daily', whole(changed.daily) end
   write_fields(K.meta, meta_writes)
 end

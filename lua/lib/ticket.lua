@@ -27,8 +27,10 @@ local function give_up_guards(ticket)
   end
 end
 
--- The refusal of a ticket that is not there. Since a rebuild of this business day it may be one that was lost with it.
+-- The refusal of a ticket that is not there. The record may have it; since a rebuild of this business day it may be one
+-- that was lost with it.
 local function unknown_ticket()
+  if not is_compared() then return refuse('not_compared') end
   if restaurant().rebuilt_at then return refuse('place_lost') end
   return refuse('not_found')
 end

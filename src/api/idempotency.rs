@@ -125,7 +125,7 @@ impl<'a> Call<'a> {
     /// What the script is told beside the command.
     #[must_use]
     pub fn context(&self) -> CallContext {
-        CallContext { actor: self.actor.clone(), idempotency: self.idempotency.clone(), now: None }
+        CallContext { idempotency: self.idempotency.clone(), ..CallContext::by(self.actor.clone()) }
     }
 
     /// The answer that every retry gets, when the answer says more than the script replied: the first that was made.

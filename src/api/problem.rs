@@ -100,7 +100,7 @@ impl Code {
     /// The code a refusal of the live queue is answered with.
     fn of(rejection: &Rejection) -> Self {
         match rejection {
-            Rejection::NotLoaded | Rejection::NewSource => Self::Restoring,
+            Rejection::NotLoaded | Rejection::NewSource | Rejection::NotCompared => Self::Restoring,
             Rejection::AlreadyLoaded | Rejection::Superseded | Rejection::Stale | Rejection::DayBusy => Self::Internal,
             other => {
                 let code = other.code();
@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn every_refusal_of_a_script_has_a_code() {
         let internal = ["already_loaded", "superseded", "stale", "day_busy"];
-        let restoring = ["not_loaded", "new_source"];
+        let restoring = ["not_loaded", "new_source", "not_compared"];
         for code in Rejection::CODES {
             let rejection = Rejection::from_reply(code, &[]).expect("it is one of them");
             let expected = match *code {

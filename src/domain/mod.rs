@@ -49,6 +49,15 @@ pub struct Stamp {
     pub rev: i64,
 }
 
+/// Where a restaurant stood when Redis became another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// The epoch in which that process was found.
+    pub life: i64,
+    /// The last change that it came with.
+    pub stamp: Stamp,
+}
+
 /// How many people sit down: adults and children.
 #[must_use]
 pub fn party(adults: u32, children: u32) -> u32 {

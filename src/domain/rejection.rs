@@ -116,6 +116,8 @@ rejections! {
     IdempotencyMismatch = "idempotency_mismatch",
     /// This restaurant's live state is not in Redis.
     NotLoaded = "not_loaded",
+    /// Redis is another process since this restaurant was compared with the record: it may lack what people were told.
+    NotCompared = "not_compared",
     /// Its live state is there already.
     AlreadyLoaded = "already_loaded",
     /// Another rebuild of its live state has begun since.

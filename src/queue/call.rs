@@ -12,7 +12,7 @@ use crate::domain::{
 };
 
 /// Arguments of every script, before its own: the context of `lua/lib/call.lua`.
-const CONTEXT: usize = 11;
+const CONTEXT: usize = 10;
 
 /// Bytes that they take, about.
 const CONTEXT_LEN: usize = 160;
@@ -37,13 +37,15 @@ pub struct CallContext {
     pub idempotency: Option<Idempotency>,
     /// Redis's clock, when a test sets it.
     pub now: Option<Millis>,
+    /// The record does not answer: in a new life of Redis this goes on without it, where the rules allow that.
+    pub alone: bool,
 }
 
 impl CallContext {
     /// A call by this actor, now, without a key.
     #[must_use]
     pub fn by(actor: Actor) -> Self {
-        Self { actor, idempotency: None, now: None }
+        Self { actor, idempotency: None, now: None, alone: false }
     }
 }
 
@@ -162,7 +164,7 @@ impl Queue {
         let outcome = decode_outcome(reply)?;
         if let Ok(outcome) = &outcome {
             self.note_epoch(partition, outcome.stamp.epoch);
-            self.note_rev(restaurant, outcome.stamp.rev);
+            self.note_known(restaurant, outcome.stamp);
         }
         Ok(outcome)
     }
@@ -178,8 +180,6 @@ impl Queue {
     ) -> Result<Vec<Value>, QueueError> {
         let script = self.script(name);
         debug_assert!(arguments.names == script.arguments, "{name} takes {:?}", script.arguments);
-        // Only joins give out numbers.
-        let may_lose = name == "join" && self.may_lose().await;
         let idempotency = context.idempotency.as_ref();
         let actor = &context.actor;
         let command = |verb: &str, script: &str| {
@@ -200,8 +200,7 @@ impl Queue {
                 .arg(idempotency.map_or("", |idempotency| &idempotency.key))
                 .arg(idempotency.map_or("", |idempotency| &idempotency.body))
                 .arg(idempotency.map_or(0, |idempotency| idempotency.ttl_ms))
-                .arg(u8::from(may_lose))
-                .arg(self.rev_known(restaurant));
+                .arg(u8::from(context.alone));
             for value in arguments.values() {
                 command.arg(value);
             }

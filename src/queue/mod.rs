@@ -5,6 +5,7 @@
 //! Invariant: live state changes only inside a script.
 
 mod call;
+mod compare;
 mod connect;
 mod durability;
 mod error;
@@ -24,12 +25,9 @@ mod timers;
 mod trim;
 pub mod version;
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
 };
 
 use dashmap::DashMap;
@@ -37,12 +35,13 @@ use tokio::sync::Semaphore;
 
 pub use self::{
     call::{CallContext, Idempotency, Outcome},
+    compare::{Comparison, Uncompared},
     error::QueueError,
     live::{Heard, Live, Sink},
     raw::Raw,
     rebuild::{KeptAnswer, Rebuild},
-    reconcile::Reconcile,
-    snapshot::Opening,
+    reconcile::{Reconcile, StockChange},
+    snapshot::{Opening, Standing},
     timers::{Deadline, Due, RollStep},
 };
 use self::{
@@ -53,10 +52,7 @@ use self::{
     version::Newer,
 };
 
-use crate::domain::RestaurantId;
-
-/// What another life of Redis has lost is put back from the record within this time.
-const SETTLING: Duration = Duration::from_secs(5);
+use crate::domain::{RestaurantId, Stamp};
 
 /// The live queue of every restaurant in one Redis. Cheap to clone.
 #[derive(Clone)]
@@ -71,11 +67,9 @@ struct Shared {
     durability: Durability,
     /// The highest epoch seen of each partition: a Redis restored from an older copy must go beyond it.
     epochs: Vec<AtomicI64>,
-    /// When the epoch of each partition was last seen to change.
-    changed: Vec<Mutex<Option<Instant>>>,
-    /// The highest rev known of each restaurant: answered to somebody, or recorded. One that comes back with less has
+    /// The last change known of each restaurant: answered to somebody, or recorded. One that comes back with less has
     /// lost something.
-    revs: DashMap<RestaurantId, i64>,
+    known: DashMap<RestaurantId, Stamp>,
     /// Of which kinds of records there are newer ones than this server writes.
     newer: Arc<Newer>,
     /// Whole states that may be asked for at once.
@@ -106,8 +100,7 @@ impl Queue {
                 keys: Keys::new(&settings.namespace),
                 durability: Durability::new(settings.may_lose),
                 epochs: Partition::all().map(|_| AtomicI64::new(0)).collect(),
-                changed: Partition::all().map(|_| Mutex::new(None)).collect(),
-                revs: DashMap::new(),
+                known: DashMap::new(),
                 newer: Arc::default(),
                 snapshots: Semaphore::new(snapshot::AT_ONCE),
             }),
@@ -137,38 +130,19 @@ impl Queue {
     }
 
     fn note_epoch(&self, partition: Partition, epoch: i64) {
-        let former = self.shared.epochs[usize::from(partition.index())].fetch_max(epoch, Ordering::Relaxed);
-        if former > 0 && epoch > former {
-            let mut changed = self.changed(partition);
-            *changed = Some(Instant::now());
-        }
+        self.shared.epochs[usize::from(partition.index())].fetch_max(epoch, Ordering::Relaxed);
     }
 
-    /// Whether Redis was another one a moment ago, and what it has lost may still be put back.
+    /// The last change that this server knows of a restaurant; zero: none.
     #[must_use]
-    pub fn is_settling(&self, partition: Partition) -> bool {
-        self.changed(partition).is_some_and(|at| at.elapsed() < SETTLING)
-    }
-
-    fn changed(&self, partition: Partition) -> MutexGuard<'_, Option<Instant>> {
-        self.shared.changed[usize::from(partition.index())].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The highest rev that is known of a restaurant; 0: nothing is.
-    #[must_use]
-    pub fn rev_known(&self, restaurant: RestaurantId) -> i64 {
-        self.shared.revs.get(&restaurant).map_or(0, |rev| *rev)
+    pub fn known(&self, restaurant: RestaurantId) -> Stamp {
+        self.shared.known.get(&restaurant).map_or(Stamp::default(), |stamp| *stamp)
     }
 
     /// Remembers that a restaurant has come so far.
-    pub fn note_rev(&self, restaurant: RestaurantId, rev: i64) {
-        let mut known = self.shared.revs.entry(restaurant).or_insert(rev);
-        *known = rev.max(*known);
-    }
-
-    /// A restaurant was rebuilt at `rev`: what is known beyond it will not come back.
-    pub fn forget_revs_after(&self, restaurant: RestaurantId, rev: i64) {
-        self.shared.revs.insert(restaurant, rev);
+    pub fn note_known(&self, restaurant: RestaurantId, stamp: Stamp) {
+        let mut known = self.shared.known.entry(restaurant).or_insert(stamp);
+        *known = stamp.max(*known);
     }
 
     /// One plain command, with the deadline that every call has.

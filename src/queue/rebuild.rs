@@ -26,6 +26,8 @@ const BATCH: usize = 200;
 /// What was recorded of a restaurant.
 #[derive(Clone, Debug)]
 pub struct Rebuild {
+    /// What is there is of a business day that is over by the record, and goes, unless it was compared meanwhile.
+    pub replace: bool,
     /// The restaurant as it was; the script says when it was rebuilt.
     pub restaurant: Kept<RestaurantRecord>,
     /// Its rules.
@@ -149,6 +151,7 @@ fn arguments(rebuild: &Rebuild, token: &str, is_first: bool, is_last: bool, batc
         .text("token", token)
         .flag("first", is_first)
         .flag("last", is_last)
+        .flag("replace", rebuild.replace)
         .packed("restaurant", &rebuild.restaurant)
         .packed("policy", &rebuild.policy)
         .packed_texts("tickets", batch.tickets)

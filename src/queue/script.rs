@@ -40,6 +40,7 @@ pub const LIBRARY: &[LuaFile] = lua_files![
 /// Operations, one file each.
 pub const OPERATIONS: &[LuaFile] = lua_files![
     "load",
+    "compare",
     "reconcile",
     "join",
     "call_next",

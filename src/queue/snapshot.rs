@@ -1,6 +1,6 @@
 //! Opening a restaurant's live state, and reading all of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use redis::Value;
 
@@ -33,6 +33,15 @@ pub struct Opening {
     pub menu: Vec<(MenuItem, Option<i64>)>,
 }
 
+/// Where the restaurants of a partition stand.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// Which life of Redis.
+    pub epoch: i64,
+    /// The rev of each restaurant.
+    pub revs: HashMap<RestaurantId, i64>,
+}
+
 impl Queue {
     /// Opens a restaurant's live state.
     ///
@@ -43,6 +52,7 @@ impl Queue {
         let stock = opening.menu.iter().filter_map(|(item, left)| Some((item.id.clone(), (*left)?)));
         self.load_all(
             &Rebuild {
+                replace: false,
                 restaurant: opening.restaurant.clone().into(),
                 policy: opening.policy.clone(),
                 lines: lines.collect(),
@@ -62,33 +72,37 @@ impl Queue {
     }
 
     /// Reads a restaurant's whole live state, in turn: waits, without a bound of its own, for those who asked before.
+    /// `alone`: the record does not answer, and the state is read as it is.
     ///
     /// # Errors
-    /// [`Rejection::NotLoaded`] when it is not there; else as [`Queue::run`].
+    /// [`Rejection::NotLoaded`] when it is not there, [`Rejection::NotCompared`] when the record has to be asked first;
+    /// else as [`Queue::run`].
     pub async fn snapshot(
         &self,
         restaurant: RestaurantId,
         now: Option<Millis>,
+        alone: bool,
     ) -> Result<Result<Snapshot, Rejection>, QueueError> {
         let turn = self.shared.snapshots.acquire().await;
         let _turn = turn.map_err(|_| QueueError::Unavailable("the queue is closed".to_owned()))?;
-        let first = self.read_snapshot(restaurant, now).await?;
+        let first = self.read_snapshot(restaurant, now, alone).await?;
         if !matches!(first, Err(Rejection::NewSource)) {
             return Ok(first);
         }
         // Redis is another process than the epoch knows: `due` looks, then the state can be believed.
         self.due(Partition::of(restaurant), now, None).await?;
-        self.read_snapshot(restaurant, now).await
+        self.read_snapshot(restaurant, now, alone).await
     }
 
     async fn read_snapshot(
         &self,
         restaurant: RestaurantId,
         now: Option<Millis>,
+        alone: bool,
     ) -> Result<Result<Snapshot, Rejection>, QueueError> {
         let partition = Partition::of(restaurant);
         let keys = self.keys().of_restaurant(restaurant);
-        let context = CallContext { now, ..CallContext::by(Actor::of(Role::Timer)) };
+        let context = CallContext { now, alone, ..CallContext::by(Actor::of(Role::Timer)) };
         let reply = self.invoke("snapshot", partition, restaurant, &keys, &context, Arguments::default()).await?;
         let mut reply = Reply::new(reply);
         if reply.text()? == "refused" {
@@ -109,6 +123,21 @@ impl Queue {
         let Some(packed) = packed else { return Ok(None) };
         self.shared.newer.look(Kind::Ticket, &packed);
         unpack(&packed).map(Some)
+    }
+
+    /// Where all restaurants of these partitions stand.
+    ///
+    /// # Errors
+    /// When Redis could not be asked.
+    pub async fn standings(&self, partitions: &[Partition]) -> Result<Vec<(Partition, Standing)>, QueueError> {
+        let reads = partitions.iter().map(|partition| async move {
+            let fields: HashMap<String, i64> =
+                self.query(redis::cmd("HGETALL").arg(self.keys().revs(*partition))).await?;
+            let epoch = fields.get("epoch").copied().unwrap_or(0);
+            let revs = fields.into_iter().filter_map(|(field, rev)| Some((field.parse().ok()?, rev))).collect();
+            Ok((*partition, Standing { epoch, revs }))
+        });
+        futures_util::future::try_join_all(reads).await
     }
 
     /// Where restaurants stand; `None` for one that is not loaded. One read per partition.

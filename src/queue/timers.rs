@@ -6,7 +6,7 @@ use super::{
     call::{Arguments, CallContext, Outcome, Reply, unpack},
     keys::Partition,
 };
-use crate::domain::{Actor, Millis, Policy, Rejection, RestaurantId, RestaurantRecord, Role};
+use crate::domain::{Actor, Kept, Millis, Policy, Rejection, RestaurantId, RestaurantRecord, Role};
 
 /// A deadline, as `due` saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Queue {
         Ok(Due { now, deadlines })
     }
 
-    /// Lets a deadline act.
+    /// Lets a deadline act. In a new life of Redis it waits for the comparison with the record, for ten seconds at most.
     ///
     /// # Errors
     /// [`Rejection::Stale`] when it is not what was seen any more; else as [`Queue::run`].
@@ -77,7 +77,7 @@ impl Queue {
         deadline: &Deadline,
         now: Option<Millis>,
     ) -> Result<Result<Outcome, Rejection>, QueueError> {
-        let context = CallContext { now, ..CallContext::by(Actor::of(Role::Timer)) };
+        let context = CallContext { now, alone: true, ..CallContext::by(Actor::of(Role::Timer)) };
         let arguments = Arguments::default()
             .text("kind", &deadline.kind)
             .text("subject", &deadline.subject)
@@ -98,7 +98,10 @@ impl Queue {
     ///
     /// # Errors
     /// When Redis could not be asked.
-    pub async fn record(&self, restaurant: RestaurantId) -> Result<Option<(RestaurantRecord, Policy)>, QueueError> {
+    pub async fn record(
+        &self,
+        restaurant: RestaurantId,
+    ) -> Result<Option<(RestaurantRecord, Kept<Policy>)>, QueueError> {
         let meta = self.keys().one(restaurant, "meta");
         let packed: (Option<Vec<u8>>, Option<Vec<u8>>) =
             self.query(redis::cmd("HMGET").arg(meta).arg("restaurant").arg("policy")).await?;
@@ -118,7 +121,7 @@ impl Queue {
         ends_at: Millis,
         now: Option<Millis>,
     ) -> Result<Result<RollStep, Rejection>, QueueError> {
-        let context = CallContext { now, ..CallContext::by(Actor::of(Role::Timer)) };
+        let context = CallContext { now, alone: true, ..CallContext::by(Actor::of(Role::Timer)) };
         let arguments = Arguments::default().text("day", day).text("ends_at", ends_at.to_string());
         let outcome = self.call("roll_day", restaurant, &context, arguments).await?;
         Ok(outcome.map(|outcome| if outcome.done.left == Some(1) { RollStep::More } else { RollStep::Done }))

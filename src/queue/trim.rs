@@ -8,9 +8,7 @@ use super::{
 use crate::domain::{Actor, Millis, RestaurantId, Role};
 
 impl Queue {
-    /// Takes the entries up to and including `upto`, an id of the partition's stream, out of its event log, and notes
-    /// that everything was recorded just now. Worth calling also when there was nothing to record: after a loss, so
-    /// many more numbers are passed over as the last call is long ago.
+    /// Takes the entries up to and including `upto`, an id of the partition's stream, out of its event log.
     ///
     /// # Errors
     /// When Redis could not be asked.

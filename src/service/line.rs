@@ -97,6 +97,14 @@ pub struct Lines {
     metrics: Arc<Metrics>,
 }
 
+/// What is not whole yet is being restored.
+fn restoring(answer: Result<Outcome, LineError>) -> Result<Outcome, LineError> {
+    match answer {
+        Err(LineError::Refused(Rejection::NotLoaded | Rejection::NotCompared)) => Err(LineError::Restoring),
+        answer => answer,
+    }
+}
+
 impl Lines {
     /// The use cases on these parts.
     #[must_use]
@@ -160,18 +168,21 @@ impl Lines {
         }
     }
 
-    /// Runs a command.
+    /// Runs a command. In a new life of Redis it waits for the comparison with the record; while the record does not
+    /// answer, it goes on without it where the rules allow that.
     ///
     /// # Errors
-    /// [`LineError::Refused`] by the rules; [`LineError::Restoring`] when the live state is missing, which is then
-    /// asked for; else when the live queue could not be asked.
+    /// [`LineError::Refused`] by the rules; [`LineError::Restoring`] when the live state is missing, or was not compared
+    /// in time; else when the live queue could not be asked.
     pub async fn run(
         &self,
         restaurant: RestaurantId,
         context: &CallContext,
         command: &Command,
     ) -> Result<Outcome, LineError> {
-        self.counted(restaurant, command.name(), self.queue.run(restaurant, context, command)).await
+        let first = self.counted(restaurant, command.name(), self.queue.run(restaurant, context, command)).await;
+        let Some(context) = self.when_whole(restaurant, context, &first).await? else { return first };
+        restoring(self.counted(restaurant, command.name(), self.queue.run(restaurant, &context, command)).await)
     }
 
     /// The ticket of a number and its code.
@@ -185,7 +196,25 @@ impl Lines {
         number: &str,
         code: &str,
     ) -> Result<Outcome, LineError> {
-        self.counted(restaurant, "find", self.queue.find(restaurant, context, number, code)).await
+        let first = self.counted(restaurant, "find", self.queue.find(restaurant, context, number, code)).await;
+        let Some(context) = self.when_whole(restaurant, context, &first).await? else { return first };
+        restoring(self.counted(restaurant, "find", self.queue.find(restaurant, &context, number, code)).await)
+    }
+
+    /// How to call again what was answered so because the live state is not whole; `None`: that was not the reason.
+    async fn when_whole(
+        &self,
+        restaurant: RestaurantId,
+        context: &CallContext,
+        answer: &Result<Outcome, LineError>,
+    ) -> Result<Option<CallContext>, LineError> {
+        if !matches!(answer, Err(LineError::Refused(Rejection::NotLoaded | Rejection::NotCompared))) {
+            return Ok(None);
+        }
+        match self.restaurants.open(restaurant).await {
+            Opened::Unknown => Err(LineError::NotFound),
+            opened => Ok(Some(CallContext { alone: opened != Opened::Present, ..context.clone() })),
+        }
     }
 
     async fn counted(
@@ -209,7 +238,6 @@ impl Lines {
                 self.hub.wrote(restaurant, outcome.stamp);
                 Ok(outcome)
             }
-            Err(Rejection::NotLoaded) => Err(self.missing(restaurant).await),
             Err(rejection) => Err(LineError::Refused(rejection)),
         }
     }

@@ -10,12 +10,12 @@ use std::{
 
 use tokio::{sync::mpsc, time::Instant};
 
-use super::restaurants::Restaurants;
+use super::restaurants::{Opened, Restaurants};
 
 use crate::{
     domain::{Rejection, RestaurantId, Stamp, Ticket, TicketId, replica::Snapshot},
     hub::source::{Answer, Delivery, Source, SourceError},
-    queue::{Heard, Live, Queue, QueueError, keys::Partition},
+    queue::{Comparison, Heard, Live, Queue, QueueError, keys::Partition},
 };
 
 /// Live state that is missing is asked for again after this long at first, then twice as long each time: an opening
@@ -92,7 +92,12 @@ impl Source for LiveSource {
 
     fn snapshot(&self, restaurant: RestaurantId) -> Answer<'_, Result<Snapshot, SourceError>> {
         Box::pin(async move {
-            match self.queue.snapshot(restaurant, None).await.map_err(unavailable)? {
+            let mut read = self.queue.snapshot(restaurant, None, false).await.map_err(unavailable)?;
+            if matches!(read, Err(Rejection::NotCompared)) {
+                let alone = self.restaurants.open(restaurant).await != Opened::Present;
+                read = self.queue.snapshot(restaurant, None, alone).await.map_err(unavailable)?;
+            }
+            match read {
                 Ok(snapshot) => {
                     self.missing.forget(restaurant);
                     Ok(snapshot)
@@ -103,6 +108,7 @@ impl Source for LiveSource {
                     }
                     Err(SourceError::Restoring)
                 }
+                Err(Rejection::NotCompared) => Err(SourceError::Restoring),
                 Err(_) => Err(SourceError::Unavailable),
             }
         })
@@ -119,15 +125,16 @@ impl Source for LiveSource {
     fn ticket(&self, ticket: TicketId) -> Answer<'_, Result<Option<Ticket>, SourceError>> {
         Box::pin(async move {
             let known = self.queue.ticket(&ticket).await.map_err(unavailable)?;
+            // That it does not exist is final for its holder: not to be said because all the live state is gone, or
+            // before what another life of Redis has lost was put back.
             if known.is_none() {
-                // That it does not exist is final for its holder: not to be said because all the live state is gone,
-                // or before what another life of Redis has lost was put back.
-                let stamps = self.queue.stamps(&[ticket.restaurant()]).await.map_err(unavailable)?;
                 let restaurant = ticket.restaurant();
-                let Some(stamp) = stamps.first().copied().flatten() else { return Err(SourceError::Restoring) };
-                if stamp.rev < self.queue.rev_known(restaurant) && self.queue.is_settling(Partition::of(restaurant)) {
+                if self.queue.comparison(restaurant, 0).await.map_err(unavailable)? != Comparison::Compared {
+                    self.restaurants.ask_to_open(restaurant);
                     return Err(SourceError::Restoring);
                 }
+                // It may have been put back meanwhile.
+                return self.queue.ticket(&ticket).await.map_err(unavailable);
             }
             Ok(known)
         })

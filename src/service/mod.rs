@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod business_day;
+mod compare;
 pub mod demo;
 pub mod door;
 pub mod history;

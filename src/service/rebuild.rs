@@ -27,11 +27,17 @@ const SKIP_MAX: f64 = 10_000_000.0;
 #[error("the record of {0} cannot be read: {1}")]
 pub struct Unreadable(String, String);
 
-/// What `load` is given. `changes_lost`: so many are known that are not in the record.
+/// What `load` is given. `changes_lost`: so many are known that are not in the record; `replace`: what Redis has is of an
+/// earlier business day.
 ///
 /// # Errors
 /// When a recorded part cannot be read, or that of the restaurant itself is missing.
-pub fn rebuild_of(opening: Opening, recorded: Recorded, changes_lost: u64) -> Result<Rebuild, Unreadable> {
+pub fn rebuild_of(
+    opening: Opening,
+    recorded: Recorded,
+    changes_lost: u64,
+    replace: bool,
+) -> Result<Rebuild, Unreadable> {
     let part = |name: &str| recorded.parts.iter().find(|(part, _)| part == name).map(|(_, packed)| packed);
     let known: Kept<RestaurantRecord> = unpack("restaurant", part("restaurant").ok_or_else(|| missing("restaurant"))?)?;
     let busiest: HashMap<LineId, i64> = recorded.busiest.iter().copied().collect();
@@ -60,6 +66,7 @@ pub fn rebuild_of(opening: Opening, recorded: Recorded, changes_lost: u64) -> Re
         }
     }
     Ok(Rebuild {
+        replace,
         restaurant: known.edited(|restaurant| {
             restaurant.slug = opening.slug;
             restaurant.name = opening.name;
@@ -82,7 +89,7 @@ pub fn rebuild_of(opening: Opening, recorded: Recorded, changes_lost: u64) -> Re
 /// How many numbers may have been given out since the record was last complete: as many as changes are known to be
 /// lost, and for what only others know of twice as many as in the line's busiest second, for as many seconds
 /// (docs/RECORD.md).
-fn skip(busiest: i64, unrecorded_s: f64, changes_lost: u64) -> u32 {
+pub(super) fn skip(busiest: i64, unrecorded_s: f64, changes_lost: u64) -> u32 {
     let unknown = SKIP_MIN.max(2.0 * busiest as f64 * (unrecorded_s.ceil() + 1.0));
     // In range, so nothing is cut off but the fraction.
     (unknown + changes_lost as f64).min(SKIP_MAX) as u32
@@ -131,7 +138,7 @@ struct Named {
     r#ref: String,
 }
 
-fn unpack<T: DeserializeOwned>(what: &str, packed: &[u8]) -> Result<T, Unreadable> {
+pub(super) fn unpack<T: DeserializeOwned>(what: &str, packed: &[u8]) -> Result<T, Unreadable> {
     rmp_serde::from_slice(packed).map_err(|error| Unreadable(what.to_owned(), error.to_string()))
 }
 

@@ -1,8 +1,9 @@
 //! Which restaurant a name means, and opening live state that is missing.
 //!
 //! A slug is looked up in this process, then in Redis, then in PostgreSQL, so that a line needs PostgreSQL only for
-//! restaurants that never opened. Live state is opened by one server at a time (an advisory lock in PostgreSQL) and
-//! once per server (a set of those under way); that two do it all the same is harmless, `load` refuses the second.
+//! restaurants that never opened. Live state is opened, and compared with the record in a new life of Redis, by one
+//! server at a time (an advisory lock in PostgreSQL) and once per server (a set of those under way); that two do it all
+//! the same is harmless, the scripts refuse the second.
 
 use std::{
     collections::HashMap,
@@ -11,11 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::watch;
 
 use super::{
     business_day::{BusinessDay, NoBusinessDay},
+    compare::{CompareError, Compared, compare, put_back},
     line::LineError,
     rebuild::{Unreadable, rebuild_of},
 };
@@ -24,7 +26,7 @@ use crate::{
     db::{self, Db, DbError, record::read::Recorded, restaurants::Page},
     domain::{OpenState, Rejection, RestaurantId, RestaurantRecord},
     metrics::Metrics,
-    queue::{Opening, Queue, QueueError, RollStep, keys::Partition, log::Position},
+    queue::{Comparison, Opening, Queue, QueueError, RollStep, keys::Partition, log::Position},
 };
 
 /// A slug may belong to another restaurant after this long.
@@ -42,8 +44,14 @@ const SLUG_WAIT: Duration = Duration::from_millis(150);
 /// Restaurants opened at once because somebody asked for them: made-up ids must not fill memory with attempts.
 const OPENING_LEN_MAX: usize = 100;
 
-/// A request waits this long for live state to be opened.
-const OPENING_WAIT: Duration = Duration::from_millis(800);
+/// A request waits this long for live state to be opened, or compared with the record.
+const OPENING_WAIT: Duration = Duration::from_millis(1_300);
+
+/// Between two looks whether another server has opened it.
+const OPENING_PAUSE: Duration = Duration::from_millis(50);
+
+/// After an opening that failed or took too long, requests go on without waiting for so long.
+const FAILING_FRESH: Duration = Duration::from_secs(1);
 
 /// Restaurants read from PostgreSQL at once when all are opened.
 const OPEN_ALL_PAGE: u32 = 200;
@@ -93,8 +101,12 @@ enum OpenError {
     NoBusinessDay(#[from] NoBusinessDay),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     #[error("the recorder has not yet recorded all that Redis has of it")]
     RecordBehind,
+    #[error("nothing is recorded of it any more")]
+    NotRecorded,
     #[error("load was refused with {0}")]
     Refused(&'static str),
 }
@@ -112,6 +124,7 @@ struct Shared {
     slugs: Cache<String, RestaurantId>,
     loaded: Cache<RestaurantId, ()>,
     unknown: Cache<RestaurantId, ()>,
+    failing: Cache<RestaurantId, ()>,
     opening: Mutex<HashMap<RestaurantId, watch::Receiver<Option<Opened>>>>,
 }
 
@@ -126,6 +139,7 @@ impl Restaurants {
             slugs: Cache::new(SLUG_FRESH),
             loaded: Cache::new(SLUG_FRESH),
             unknown: Cache::new(UNKNOWN_FRESH),
+            failing: Cache::new(FAILING_FRESH),
             opening: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -181,22 +195,38 @@ impl Restaurants {
         db::restaurants::page(&self.shared.db, after, limit).await
     }
 
-    /// Opens the live state of a restaurant if it is missing. Who asks while it is under way waits for the same
-    /// opening, a little while; it goes on when nobody waits any more.
+    /// Makes the live state of a restaurant whole: opens it if it is missing, compares it with the record in a new life
+    /// of Redis. Who asks while it is under way, here or on another server, waits for the same, a little while; it goes
+    /// on when nobody waits any more.
     pub async fn open(&self, id: RestaurantId) -> Opened {
         if self.shared.unknown.get(&id).is_some() {
             return Opened::Unknown;
         }
-        let Some(mut result) = self.opening_of(id) else { return Opened::Failed };
-        let opened = tokio::time::timeout(OPENING_WAIT, result.wait_for(Option::is_some)).await;
-        match opened {
-            Ok(Ok(opened)) => opened.unwrap_or(Opened::Failed),
-            Ok(Err(_)) => Opened::Failed,
-            Err(_) => Opened::Elsewhere,
+        if self.shared.failing.get(&id).is_some() {
+            drop(self.opening_of(id));
+            return Opened::Failed;
+        }
+        let deadline = tokio::time::Instant::now() + OPENING_WAIT;
+        loop {
+            let Some(mut result) = self.opening_of(id) else { return Opened::Failed };
+            let opened = match tokio::time::timeout_at(deadline, result.wait_for(Option::is_some)).await {
+                Ok(Ok(opened)) => opened.unwrap_or(Opened::Failed),
+                Ok(Err(_)) => Opened::Failed,
+                Err(_) => Opened::Elsewhere,
+            };
+            let is_late = tokio::time::Instant::now() + OPENING_PAUSE >= deadline;
+            match opened {
+                Opened::Present | Opened::Unknown => return opened,
+                Opened::Elsewhere if !is_late => tokio::time::sleep(OPENING_PAUSE).await,
+                Opened::Elsewhere | Opened::Failed => {
+                    self.shared.failing.put(id, ());
+                    return opened;
+                }
+            }
         }
     }
 
-    /// Asks for the live state of a restaurant to be opened, without waiting.
+    /// Asks for the live state of a restaurant to be made whole, without waiting.
     pub fn ask_to_open(&self, id: RestaurantId) {
         if self.shared.unknown.get(&id).is_none() {
             drop(self.opening_of(id));
@@ -224,7 +254,7 @@ impl Restaurants {
         Some(result)
     }
 
-    /// Opens every restaurant whose live state is missing.
+    /// Opens every restaurant whose live state is missing, and compares those of a new life of Redis with the record.
     ///
     /// # Errors
     /// When PostgreSQL does not answer, or a restaurant could not be opened; the others were.
@@ -235,15 +265,21 @@ impl Restaurants {
             let Some(last) = ids.last() else { break };
             after = Some(*last);
             all.restaurants += ids.len();
-            let missing = ids.iter().zip(self.shared.queue.stamps(&ids).await?);
-            let missing: Vec<RestaurantId> = missing.filter(|(_, stamp)| stamp.is_none()).map(|(id, _)| *id).collect();
-            let opened: Vec<Opened> = stream::iter(missing)
-                .map(|id| self.shared.open_now(id))
+            let missing: Vec<(RestaurantId, bool)> = stream::iter(ids)
+                .map(async |id| Ok::<_, QueueError>((id, self.shared.queue.comparison(id, 0).await?)))
+                .buffer_unordered(OPEN_ALL_CONCURRENCY)
+                .try_filter_map(async |(id, comparison)| {
+                    Ok((comparison != Comparison::Compared).then_some((id, comparison == Comparison::NotLoaded)))
+                })
+                .try_collect()
+                .await?;
+            let opened: Vec<(bool, Opened)> = stream::iter(missing)
+                .map(async |(id, was_missing)| (was_missing, self.shared.open_now(id).await))
                 .buffer_unordered(OPEN_ALL_CONCURRENCY)
                 .collect()
                 .await;
-            failed += opened.iter().filter(|opened| **opened == Opened::Failed).count();
-            all.opened += opened.iter().filter(|opened| **opened == Opened::Present).count();
+            failed += opened.iter().filter(|(_, opened)| *opened == Opened::Failed).count();
+            all.opened += opened.iter().filter(|found| **found == (true, Opened::Present)).count();
         }
         if failed == 0 { Ok(all) } else { Err(OpenAllError::NotOpened(failed)) }
     }
@@ -275,7 +311,10 @@ pub enum OpenAllError {
 impl Shared {
     async fn open_now(&self, id: RestaurantId) -> Opened {
         let opened = self.try_open(id).await.unwrap_or_else(|error| {
-            tracing::warn!(restaurant.id = %id, %error, "a restaurant cannot be opened");
+            // Said once while it lasts: every request asks again.
+            if self.failing.get(&id).is_none() {
+                tracing::warn!(restaurant.id = %id, %error, "a restaurant cannot be opened");
+            }
             Opened::Failed
         });
         let outcome = match opened {
@@ -285,15 +324,27 @@ impl Shared {
             Opened::Failed => "failed",
         };
         self.metrics.restaurants_opened.with_label_values(&[outcome]).inc();
-        if opened == Opened::Unknown {
-            self.unknown.put(id, ());
+        match opened {
+            Opened::Unknown => self.unknown.put(id, ()),
+            Opened::Failed => self.failing.put(id, ()),
+            Opened::Present => self.failing.forget(&id),
+            Opened::Elsewhere => {}
         }
         opened
     }
 
     async fn try_open(&self, id: RestaurantId) -> Result<Opened, OpenError> {
+        match compare(&self.queue, &self.db, id).await? {
+            Compared::Whole => return Ok(Opened::Present),
+            // Most often nothing is missing, and nobody has to take turns.
+            Compared::Found(found) if !found.is_older() => {
+                put_back(&self.queue, &self.db, &self.metrics, id, &found).await?;
+                return Ok(Opened::Present);
+            }
+            Compared::Found(_) | Compared::NotLoaded => {}
+        }
         let Some(lock) = db::lock::try_lock(&self.db, id).await? else { return Ok(Opened::Elsewhere) };
-        let opened = self.load(id).await;
+        let opened = self.open_locked(id).await;
         // It ends with its connection in any case.
         if let Err(error) = lock.release().await {
             tracing::debug!(%error, "a lock was not released in good order");
@@ -301,14 +352,37 @@ impl Shared {
         opened
     }
 
+    async fn open_locked(&self, id: RestaurantId) -> Result<Opened, OpenError> {
+        match compare(&self.queue, &self.db, id).await? {
+            Compared::Whole => Ok(Opened::Present),
+            Compared::NotLoaded => self.load(id).await,
+            Compared::Found(found) => match found.earlier_day() {
+                Some(day) => self.load_again(id, day).await,
+                None => {
+                    put_back(&self.queue, &self.db, &self.metrics, id, &found).await?;
+                    Ok(Opened::Present)
+                }
+            },
+        }
+    }
+
     /// Opens what was recorded; fresh, what never opened.
     async fn load(&self, id: RestaurantId) -> Result<Opened, OpenError> {
         let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
         let today = BusinessDay::at(clock::now(), &opening.time_zone, &opening.policy)?;
         match self.recorded(id).await? {
-            Some(recorded) => self.load_recorded(id, opening, recorded, &today).await,
+            Some(recorded) => self.load_recorded(id, opening, recorded, &today, false).await,
             None => self.load_fresh(id, opening, today).await,
         }
+    }
+
+    /// Opens what was recorded in the place of a copy of an earlier business day. Its log says nothing new.
+    async fn load_again(&self, id: RestaurantId, day: &str) -> Result<Opened, OpenError> {
+        let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
+        let today = BusinessDay::at(clock::now(), &opening.time_zone, &opening.policy)?;
+        let recorded = self.db.recorded(Partition::of(id).index(), id).await?.ok_or(OpenError::NotRecorded)?;
+        tracing::warn!(restaurant.id = %id, day, "Redis came back with an earlier business day");
+        self.load_recorded(id, opening, recorded, &today, true).await
     }
 
     /// What is recorded, once a recorder has recorded all that its log has now. What comes in meanwhile is others'.
@@ -335,14 +409,16 @@ impl Shared {
         opening: db::restaurants::Opening,
         recorded: Recorded,
         today: &BusinessDay,
+        replace: bool,
     ) -> Result<Opened, OpenError> {
         let began = Instant::now();
         // What this server knows of; others may have answered more.
-        let changes_lost = (self.queue.rev_known(id) - recorded.stamp.rev).max(0).cast_unsigned();
-        let rebuild = rebuild_of(opening, recorded, changes_lost)?;
+        let known = self.queue.known(id);
+        let changes_lost = if known > recorded.stamp { known.rev - recorded.stamp.rev } else { 0 };
+        let changes_lost = changes_lost.max(0).cast_unsigned();
+        let rebuild = rebuild_of(opening, recorded, changes_lost, replace)?;
         match self.queue.rebuild(&rebuild, None).await? {
-            // What was lost is lost, and counted.
-            Ok(rebuilt) => self.queue.forget_revs_after(id, rebuilt.stamp.rev),
+            Ok(_) => {}
             Err(Rejection::AlreadyLoaded) => return Ok(Opened::Present),
             Err(Rejection::Superseded) => return Ok(Opened::Elsewhere),
             Err(refusal) => return Err(OpenError::Refused(refusal.code())),
@@ -435,6 +511,13 @@ impl<K: Eq + Hash, V: Copy> Cache<K, V> {
     {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(key).map(|(value, _)| *value)
+    }
+
+    fn forget<Q: Eq + Hash + ?Sized>(&self, key: &Q)
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     fn put(&self, key: K, value: V) {

@@ -21,7 +21,7 @@ use crate::{
         Queue, QueueError, RollStep,
         keys::{PARTITIONS, Partition},
     },
-    service::business_day::BusinessDay,
+    service::{business_day::BusinessDay, restaurants::Restaurants},
 };
 
 /// Between two looks at a partition: a deadline acts at most this late.
@@ -35,16 +35,22 @@ const DAY_PERIOD: Duration = Duration::from_secs(30);
 const LOG_MAX: u32 = 1_000_000;
 
 /// Runs until `stop`.
-pub async fn run(queue: Queue, stop: CancellationToken) {
+pub async fn run(queue: Queue, restaurants: Restaurants, stop: CancellationToken) {
     let (time, time_told) = watch::channel(0);
     let outage = Outage::default();
-    let looks = Partition::all().map(|partition| keep_looking(&queue, partition, &time, &outage));
+    let looks = Partition::all().map(|partition| keep_looking(&queue, &restaurants, partition, &time, &outage));
     // What was begun is left as it is: the scripts are atomic, and the next server sees what remains.
     stop.run_until_cancelled(join(join_all(looks), roll_days(&queue, time_told))).await;
 }
 
 /// Looks at a partition for ever. The partitions take turns within the period.
-async fn keep_looking(queue: &Queue, partition: Partition, time: &watch::Sender<Millis>, outage: &Outage) {
+async fn keep_looking(
+    queue: &Queue,
+    restaurants: &Restaurants,
+    partition: Partition,
+    time: &watch::Sender<Millis>,
+    outage: &Outage,
+) {
     let turn = PERIOD * u32::from(partition.index()) / u32::from(PARTITIONS);
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + turn, PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -53,7 +59,7 @@ async fn keep_looking(queue: &Queue, partition: Partition, time: &watch::Sender<
         ticks.tick().await;
         // The logs are trimmed in turns: each partition's once in about a minute and a half.
         let log_max = (look % u64::from(PARTITIONS) == u64::from(partition.index())).then_some(LOG_MAX);
-        let looked = look_at(queue, partition, time, log_max).await;
+        let looked = look_at(queue, restaurants, partition, time, log_max).await;
         outage.note(&mut failing, looked);
     }
 }
@@ -61,6 +67,7 @@ async fn keep_looking(queue: &Queue, partition: Partition, time: &watch::Sender<
 /// Lets every deadline of a partition act that has come.
 async fn look_at(
     queue: &Queue,
+    restaurants: &Restaurants,
     partition: Partition,
     time: &watch::Sender<Millis>,
     log_max: Option<u32>,
@@ -73,6 +80,7 @@ async fn look_at(
             match queue.expire(deadline, None).await {
                 Ok(Ok(_)) => acted = true,
                 Ok(Err(Rejection::Stale)) => {}
+                Ok(Err(Rejection::NotCompared)) => restaurants.ask_to_open(deadline.restaurant),
                 Ok(Err(refusal)) => {
                     tracing::debug!(kind = deadline.kind, code = refusal.code(), "a deadline does not act");
                 }

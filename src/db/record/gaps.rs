@@ -1,7 +1,28 @@
 //! Revisions that were never seen.
 
-use super::super::{Db, DbError};
+use super::{
+    super::{Db, DbError},
+    rows::GapRow,
+};
 use crate::domain::Stamp;
+
+/// Notes that revisions are missing.
+///
+/// # Errors
+/// When PostgreSQL does not answer.
+pub async fn note(db: &Db, gap: &GapRow) -> Result<(), DbError> {
+    let query = sqlx::query!(
+        "INSERT INTO gaps (aggregate, epoch, rev_from, rev_to) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (aggregate, epoch, rev_from) DO UPDATE
+             SET rev_to = greatest(gaps.rev_to, EXCLUDED.rev_to), reconciled_at = NULL",
+        gap.aggregate,
+        gap.epoch,
+        gap.rev_from,
+        gap.rev_to
+    );
+    db.bounded(query.execute(&db.pool)).await?;
+    Ok(())
+}
 
 /// The last revision of the newest gap of an aggregate that is not mended.
 ///

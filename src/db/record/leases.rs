@@ -141,24 +141,21 @@ pub async fn release(db: &Db, holder: &str) -> Result<(), DbError> {
     db.bounded(releasing).await
 }
 
-/// Where the aggregates of these partitions stand, and the epoch up to which each was reconciled.
+/// Where the aggregates of these partitions stand.
 ///
 /// # Errors
 /// When PostgreSQL does not answer.
-pub async fn aggregates(db: &Db, partitions: &[u16]) -> Result<Vec<(AggregateRow, i64)>, DbError> {
+pub async fn aggregates(db: &Db, partitions: &[u16]) -> Result<Vec<AggregateRow>, DbError> {
     let partitions: Vec<i16> = partitions.iter().map(|partition| partition.cast_signed()).collect();
     let query = sqlx::query!(
-        "SELECT aggregate, partition, epoch, rev, at, reconciled FROM aggregates
-         WHERE partition = ANY($1::smallint[])",
+        "SELECT aggregate, partition, epoch, rev, at FROM aggregates WHERE partition = ANY($1::smallint[])",
         &partitions
     );
     let rows = db.bounded(query.fetch_all(&db.pool)).await?;
     rows.into_iter()
         .map(|row| {
             let partition = partition_of(row.partition)?;
-            let stands =
-                AggregateRow { aggregate: row.aggregate, partition, epoch: row.epoch, rev: row.rev, at: row.at };
-            Ok((stands, row.reconciled))
+            Ok(AggregateRow { aggregate: row.aggregate, partition, epoch: row.epoch, rev: row.rev, at: row.at })
         })
         .collect()
 }

@@ -1,5 +1,7 @@
 //! What a rebuild needs: a restaurant's live state as far as it was recorded, at one moment.
 
+use sqlx::{Postgres, Transaction};
+
 use super::super::Db;
 use crate::{
     db::{DbError, to_i64},
@@ -104,16 +106,7 @@ impl Db {
             )
             .fetch_all(&mut *transaction)
             .await?;
-            let busiest = sqlx::query!(
-                r#"SELECT line, max(joins) AS "joins!" FROM (
-                       SELECT line, count(*) AS joins FROM tickets
-                       WHERE restaurant_id = $1 AND day = (SELECT max(day) FROM days WHERE restaurant_id = $1)
-                       GROUP BY line, joined_at / 1000) AS seconds
-                   GROUP BY line"#,
-                restaurant
-            )
-            .fetch_all(&mut *transaction)
-            .await?;
+            let busiest = busiest(&mut transaction, id).await?;
             let answers = sqlx::query_as!(
                 RecordedAnswer,
                 r#"SELECT epoch, rev, at, ref, answer AS "answer!" FROM events
@@ -124,10 +117,6 @@ impl Db {
             .fetch_all(&mut *transaction)
             .await?;
             transaction.rollback().await?;
-            let mut lines = Vec::with_capacity(busiest.len());
-            for row in busiest {
-                lines.push((row.line.parse().map_err(|error| DbError::unreadable("line", error))?, row.joins));
-            }
             Ok(Some(Recorded {
                 stamp: Stamp { epoch: stands.epoch, rev: stands.rev },
                 at: stands.at,
@@ -135,7 +124,7 @@ impl Db {
                 caught_up_ms: recorder.caught_up_ms,
                 parts: parts.into_iter().map(|row| (row.part, row.packed)).collect(),
                 tickets,
-                busiest: lines,
+                busiest,
                 answers,
             }))
         };
@@ -143,5 +132,24 @@ impl Db {
     }
 }
 
+/// Most parties that joined each line within one second of the newest business day.
+pub(super) async fn busiest(
+    transaction: &mut Transaction<'static, Postgres>,
+    id: RestaurantId,
+) -> Result<Vec<(LineId, i64)>, DbError> {
+    let rows = sqlx::query!(
+        r#"SELECT line, max(joins) AS "joins!" FROM (
+               SELECT line, count(*) AS joins FROM tickets
+               WHERE restaurant_id = $1 AND day = (SELECT max(day) FROM days WHERE restaurant_id = $1)
+               GROUP BY line, joined_at / 1000) AS seconds
+           GROUP BY line"#,
+        to_i64(id.0)
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    let parsed = |line: &str| line.parse().map_err(|error| DbError::unreadable("line", error));
+    rows.into_iter().map(|row| Ok((parsed(&row.line)?, row.joins))).collect()
+}
+
 /// How long is counted where no recorder has ever said that nothing was left.
-const UNKNOWN_S: f64 = 60.0;
+pub(super) const UNKNOWN_S: f64 = 60.0;

@@ -1,119 +1,216 @@
 //! What Redis lost, when it came back older than the record.
+//!
+//! Invariant: when this has looked, no recorder writes events of an earlier life of Redis any more. What it still had in
+//! hand would be recorded behind the comparison's back.
+
+use std::collections::HashMap;
+
+use sqlx::{Postgres, Transaction};
 
 use super::{
     super::{Db, DbError, to_i64},
-    read::RecordedAnswer,
+    read::{RecordedAnswer, UNKNOWN_S, busiest},
 };
-use crate::domain::RestaurantId;
+use crate::domain::{Base, LineId, RestaurantId, Stamp};
 
 /// What was recorded of a restaurant and is not in Redis any more.
 #[derive(Clone, Debug, Default)]
 pub struct Lost {
     /// Events that Redis does not know.
     pub events: i64,
-    /// When the last of them happened, by Redis's clock.
+    /// The last of them.
+    pub stamp: Stamp,
+    /// When that happened, by Redis's clock.
     pub at: i64,
-    /// The tickets they changed, packed as recorded, unless they were changed again in the new epoch.
+    /// The tickets they changed, packed as recorded.
     pub tickets: Vec<Vec<u8>>,
-    /// What staff added to or took from the stock of counted items.
-    pub stock: Vec<(String, i64)>,
+    /// What staff changed of the stock.
+    pub stock: Vec<LostStock>,
     /// Restaurant and lines, packed as recorded.
     pub restaurant: Option<Vec<u8>>,
     /// Likewise.
     pub lines: Vec<Vec<u8>>,
     /// Answers of those events that had a key.
     pub answers: Vec<RecordedAnswer>,
+    /// Seconds since the record was complete: so long something may have happened that is in no record.
+    pub unrecorded_s: f64,
+    /// Most parties that joined a line within one second of its business day.
+    pub busiest: Vec<(LineId, i64)>,
 }
 
-/// What the new life of Redis, `epoch`, does not have, given that it is at `rev` now.
+/// Staff's lost changes of one item after one of the restaurant's bases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostStock {
+    /// The life that began there.
+    pub life: i64,
+    /// The item.
+    pub item: String,
+    /// Units more or fewer.
+    pub by: i64,
+    /// It was counted anew, or is not counted any more.
+    pub recounted: bool,
+    /// Units left by the record, -1: not counted.
+    pub left: i64,
+}
+
+/// What the record says of a restaurant of a new life of Redis.
+#[derive(Clone, Debug)]
+pub enum Compared {
+    /// This is lost; nothing, if no events are.
+    Lost(Lost),
+    /// This epoch is recorded already, which the new life takes for its own or one that is to come.
+    EpochIsUsed(i64),
+}
+
+/// What Redis does not have of a restaurant that stood at these bases when Redis became another process.
 ///
 /// # Errors
 /// When PostgreSQL does not answer.
-pub async fn lost(db: &Db, id: RestaurantId, epoch: i64, rev: i64) -> Result<Lost, DbError> {
-    let (restaurant, aggregate) = (to_i64(id.0), format!("restaurant:{id}"));
+pub async fn lost(db: &Db, partition: u16, id: RestaurantId, bases: &[Base]) -> Result<Compared, DbError> {
     let reading = async {
-        // Redis came back with everything up to the rev before the first event of its new life.
-        let came_back_at = sqlx::query_scalar!(
-            r#"SELECT coalesce(min(rev) - 1, $3) AS "rev!" FROM events WHERE aggregate = $1 AND epoch = $2"#,
-            aggregate,
-            epoch,
-            rev
-        )
-        .fetch_one(&db.pool)
-        .await?;
-        let events = sqlx::query!(
-            r#"SELECT count(*) AS "count!", coalesce(max(at), 0) AS "at!" FROM events
-               WHERE aggregate = $1 AND epoch < $2 AND rev > $3"#,
-            aggregate,
-            epoch,
-            came_back_at
-        )
-        .fetch_one(&db.pool)
-        .await?;
-        if events.count == 0 {
-            return Ok(Lost::default());
+        let mut transaction = db.pool.begin().await?;
+        let life = bases.iter().map(|base| base.life).max().unwrap_or_default();
+        let aggregate = format!("restaurant:{id}");
+        let recorded = sqlx::query_scalar!("SELECT epoch FROM aggregates WHERE aggregate = $1", aggregate)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if let Some(epoch) = recorded.filter(|epoch| *epoch >= life) {
+            return Ok(Compared::EpochIsUsed(epoch));
         }
-        let tickets = sqlx::query_scalar!(
-            r#"SELECT packed AS "packed!" FROM tickets
-               WHERE restaurant_id = $1 AND epoch < $2 AND rev > $3 AND packed IS NOT NULL
-               ORDER BY joined_at, ref"#,
-            restaurant,
-            epoch,
-            came_back_at
-        )
-        .fetch_all(&db.pool)
-        .await?;
-        let stock = sqlx::query!(
-            r#"SELECT item, sum(change)::bigint AS "change!" FROM stock_movements
-               WHERE restaurant_id = $1 AND epoch < $2 AND rev > $3 AND name = 'stock.changed' AND change IS NOT NULL
-               GROUP BY item"#,
-            restaurant,
-            epoch,
-            came_back_at
-        )
-        .fetch_all(&db.pool)
-        .await?;
-        let parts = sqlx::query!(
-            "SELECT part, packed FROM live_parts
-             WHERE restaurant_id = $1 AND (part = 'restaurant' OR part LIKE 'line:%') ORDER BY part",
-            restaurant
-        )
-        .fetch_all(&db.pool)
-        .await?;
-        let answers = sqlx::query_as!(
-            RecordedAnswer,
-            r#"SELECT epoch, rev, at, ref, answer AS "answer!" FROM events
-               WHERE aggregate = $1 AND epoch < $2 AND rev > $3 AND answer IS NOT NULL"#,
-            aggregate,
-            epoch,
-            came_back_at
-        )
-        .fetch_all(&db.pool)
-        .await?;
-        let (restaurants, lines): (Vec<_>, Vec<_>) = parts.into_iter().partition(|row| row.part == "restaurant");
-        Ok(Lost {
-            events: events.count,
-            at: events.at,
-            tickets,
-            stock: stock.into_iter().map(|row| (row.item, row.change)).collect(),
-            restaurant: restaurants.into_iter().next().map(|row| row.packed),
-            lines: lines.into_iter().map(|row| row.packed).collect(),
-            answers,
-        })
+        let unrecorded_s = end_former_lives(&mut transaction, partition, life).await?;
+        let mut lost = Lost { unrecorded_s, ..of(&mut transaction, id, bases).await? };
+        lost.busiest = busiest(&mut transaction, id).await?;
+        transaction.commit().await?;
+        Ok(Compared::Lost(lost))
     };
     db.bounded::<_, DbError>(reading).await
 }
 
-/// Notes that nothing is missing any more in this epoch.
-///
-/// # Errors
-/// When PostgreSQL does not answer.
-pub async fn reconciled(db: &Db, id: RestaurantId, epoch: i64) -> Result<(), DbError> {
-    let query = sqlx::query!(
-        "UPDATE aggregates SET reconciled = $2 WHERE aggregate = $1 AND reconciled < $2",
-        format!("restaurant:{id}"),
-        epoch
-    );
-    db.bounded(query.execute(&db.pool)).await?;
-    Ok(())
+/// A batch that is being committed is waited for; one of an earlier life that comes later is refused. Answers for how
+/// long the record was not complete.
+async fn end_former_lives(
+    transaction: &mut Transaction<'static, Postgres>,
+    partition: u16,
+    life: i64,
+) -> Result<f64, DbError> {
+    let partition = partition.cast_signed();
+    let recorder = sqlx::query!(
+        "SELECT epoch, extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s
+         FROM recorder WHERE partition = $1 FOR UPDATE",
+        partition
+    )
+    .fetch_one(&mut **transaction)
+    .await?;
+    if recorder.epoch < life {
+        // The log of the new life is read from its first entry.
+        sqlx::query!("UPDATE recorder SET epoch = $2, position = '0-0' WHERE partition = $1", partition, life)
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(recorder.unrecorded_s.unwrap_or(UNKNOWN_S).max(0.0))
+}
+
+async fn of(
+    transaction: &mut Transaction<'static, Postgres>,
+    id: RestaurantId,
+    bases: &[Base],
+) -> Result<Lost, DbError> {
+    let (restaurant, aggregate) = (to_i64(id.0), format!("restaurant:{id}"));
+    let epochs: Vec<i64> = bases.iter().map(|base| base.stamp.epoch).collect();
+    let revs: Vec<i64> = bases.iter().map(|base| base.stamp.rev).collect();
+    let lives: Vec<i64> = bases.iter().map(|base| base.life).collect();
+    let events = sqlx::query!(
+        r#"SELECT count(*) AS "count!", coalesce(max(at), 0) AS "at!",
+             (max(ARRAY[events.epoch, events.rev]))[1] AS epoch, (max(ARRAY[events.epoch, events.rev]))[2] AS rev
+           FROM events, unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS base (epoch, rev, life)
+           WHERE aggregate = $1 AND (events.epoch, events.rev) > (base.epoch, base.rev) AND events.epoch < base.life"#,
+        aggregate,
+        &epochs,
+        &revs,
+        &lives
+    )
+    .fetch_one(&mut **transaction)
+    .await?;
+    if events.count == 0 {
+        return Ok(Lost::default());
+    }
+    let tickets = sqlx::query_scalar!(
+        r#"WITH recent AS (SELECT day FROM days WHERE restaurant_id = $1 ORDER BY day DESC LIMIT 2)
+           SELECT packed AS "packed!"
+           FROM tickets, unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS base (epoch, rev, life)
+           WHERE restaurant_id = $1 AND packed IS NOT NULL AND day >= (SELECT min(day) FROM recent)
+             AND (tickets.epoch, tickets.rev) > (base.epoch, base.rev) AND tickets.epoch < base.life
+           ORDER BY joined_at, ref"#,
+        restaurant,
+        &epochs,
+        &revs,
+        &lives
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    let stock = sqlx::query!(
+        r#"SELECT base.life AS "life!", movement.item, coalesce(sum(movement.change), 0)::bigint AS "by!",
+             bool_or(movement.change IS NULL) AS "recounted!"
+           FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS base (epoch, rev, life)
+           JOIN events ON aggregate = $2 AND (events.epoch, events.rev) > (base.epoch, base.rev)
+             AND events.epoch < base.life AND events.name = 'stock.changed'
+           JOIN stock_movements AS movement ON movement.restaurant_id = $1 AND movement.item = events.item
+             AND movement.epoch = events.epoch AND movement.rev = events.rev
+           GROUP BY base.life, movement.item ORDER BY base.life, movement.item"#,
+        restaurant,
+        aggregate,
+        &epochs,
+        &revs,
+        &lives
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    let parts = sqlx::query!(
+        "SELECT part, packed FROM live_parts
+         WHERE restaurant_id = $1 AND (part = 'restaurant' OR part LIKE 'line:%' OR part LIKE 'stock:%')
+         ORDER BY part",
+        restaurant
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    let answers = sqlx::query_as!(
+        RecordedAnswer,
+        r#"SELECT events.epoch, events.rev, at, ref, answer AS "answer!"
+           FROM events, unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS base (epoch, rev, life)
+           WHERE aggregate = $1 AND (events.epoch, events.rev) > (base.epoch, base.rev)
+             AND events.epoch < base.life AND answer IS NOT NULL"#,
+        aggregate,
+        &epochs,
+        &revs,
+        &lives
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    let mut lost = Lost {
+        events: events.count,
+        stamp: Stamp { epoch: events.epoch.unwrap_or_default(), rev: events.rev.unwrap_or_default() },
+        at: events.at,
+        tickets,
+        answers,
+        ..Lost::default()
+    };
+    let mut left = HashMap::new();
+    for row in parts {
+        if let Some(item) = row.part.strip_prefix("stock:") {
+            left.insert(item.to_owned(), rmp_serde::from_slice::<i64>(&row.packed).unwrap_or(-1));
+        } else if row.part == "restaurant" {
+            lost.restaurant = Some(row.packed);
+        } else {
+            lost.lines.push(row.packed);
+        }
+    }
+    let stock = stock.into_iter().map(|row| LostStock {
+        left: left.get(&row.item).copied().unwrap_or(-1),
+        life: row.life,
+        item: row.item,
+        by: row.by,
+        recounted: row.recounted,
+    });
+    lost.stock = stock.collect();
+    Ok(lost)
 }

@@ -37,8 +37,8 @@ pub struct Writing {
 /// Why nothing is written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The lease of these partitions is another's by now.
-    #[error("the fence of partitions {0:?} is an old one")]
+    /// The lease of these partitions is another's by now, or their log is of a former life of Redis.
+    #[error("the fence or epoch of partitions {0:?} is an old one")]
     Fenced(Vec<u16>),
     /// PostgreSQL failed. Whether a commit happened may be unknown: read the positions again.
     #[error(transparent)]
@@ -63,7 +63,8 @@ fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
 /// Begins a transaction that moves these positions.
 ///
 /// # Errors
-/// [`WriteError::Fenced`] when a lease among them is not `holder`'s any more: nothing is written then.
+/// [`WriteError::Fenced`] when a lease among them is not `holder`'s any more, or a later life of Redis has been compared
+/// with the record: nothing is written then.
 pub async fn begin(db: &Db, holder: &str, moves: &[Move]) -> Result<Writing, WriteError> {
     in_time(async {
         let mut transaction = db.pool.begin().await?;
@@ -72,6 +73,7 @@ pub async fn begin(db: &Db, holder: &str, moves: &[Move]) -> Result<Writing, Wri
              FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
                  AS moved (partition, fence, position, epoch, events)
              WHERE recorder.partition = moved.partition AND recorder.holder = $1 AND recorder.fence = moved.fence
+               AND recorder.epoch <= moved.epoch
              RETURNING recorder.partition, seq - moved.events AS \"seq!\"",
             holder,
             &column(moves, |moved| moved.partition.cast_signed()),

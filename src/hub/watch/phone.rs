@@ -81,7 +81,8 @@ impl PhoneView {
     pub(super) fn learn(&mut self, room: &Room, answer: Result<Option<Ticket>, SourceError>, now: Instant) -> Look {
         let retry = Look { again_at: Some(now + room.hub.settings.snapshot_gap), ..Look::default() };
         match answer {
-            Err(_) => retry,
+            // The record may know it, and be away for long.
+            Err(_) => Look { again_at: Some(now + room.hub.settings.check_every), ..Look::default() },
             Ok(None) => {
                 let end = if room.rebuilt() { CloseCode::PlaceLost } else { CloseCode::NotFound };
                 Look { end: Some(end), ..Look::default() }

@@ -1,6 +1,9 @@
 //! A partition that this recorder has a lease for: what PostgreSQL says of it, kept while the lease is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -9,12 +12,15 @@ use crate::{
         DbError,
         record::{
             leases::{CaughtUp, Lease},
-            rows::AggregateRow,
+            rows::{AggregateRow, GapRow},
         },
     },
     domain::{Millis, RestaurantId, Stamp},
     queue::{keys::Partition, log::Position},
 };
+
+/// A partition is recorded after so long, should one of its restaurants never be compared: it must not hold up others.
+const COMPARED_MAX: Duration = Duration::from_secs(30);
 
 /// A partition and its record.
 #[derive(Debug)]
@@ -26,12 +32,14 @@ pub(super) struct Held {
     pub(super) epoch: i64,
     /// The last event recorded of each aggregate.
     aggregates: HashMap<String, Stamp>,
-    /// The epoch up to which what Redis lost has been put back.
-    reconciled: HashMap<String, i64>,
+    /// All of its restaurants were compared with the record since Redis is in this epoch; until then nothing is recorded.
+    compared: bool,
+    /// Since when that is waited for.
+    waits_since: Instant,
     /// Restaurants whose log had a gap that is not mended.
     pub(super) with_gaps: BTreeSet<RestaurantId>,
-    /// Where restaurants stood in Redis when that was compared last, while they are not reconciled.
-    seen: HashMap<RestaurantId, Stamp>,
+    /// Where restaurants stood in Redis at the last look, which was before the log was read.
+    seen: HashMap<RestaurantId, i64>,
     /// Everything that the last look found is recorded.
     at_the_end: bool,
     /// When the record was complete last, by Redis's clock and by ours, if that was not told yet.
@@ -53,7 +61,8 @@ impl Held {
             position,
             epoch: lease.epoch,
             aggregates: HashMap::new(),
-            reconciled: HashMap::new(),
+            compared: false,
+            waits_since: Instant::now(),
             with_gaps: BTreeSet::new(),
             seen: HashMap::new(),
             at_the_end: false,
@@ -80,7 +89,38 @@ impl Held {
         }
         tracing::info!(from = self.epoch, to = epoch, "another life of Redis: its log is read from the first entry");
         (self.epoch, self.position, self.at_the_end) = (epoch, Position::START, false);
+        (self.compared, self.waits_since) = (false, Instant::now());
+        self.seen.clear();
         true
+    }
+
+    /// Everything of this epoch may be recorded.
+    pub(super) fn compared(&mut self) {
+        self.compared = true;
+    }
+
+    pub(super) fn is_compared(&self) -> bool {
+        self.compared
+    }
+
+    /// Whether the comparison takes so long that it will not come.
+    pub(super) fn is_impatient(&self, now: Instant) -> bool {
+        now.duration_since(self.waits_since) > COMPARED_MAX
+    }
+
+    /// What the record lacks, although its log was read to the end since Redis stood there: an older record was put
+    /// back, or the log was cut. `revs`: where restaurants stand now.
+    pub(super) fn behind(&mut self, revs: HashMap<RestaurantId, i64>) -> Vec<GapRow> {
+        let before = std::mem::replace(&mut self.seen, revs);
+        if !self.at_the_end {
+            return Vec::new();
+        }
+        let missing = before.into_iter().filter(|(id, _)| !self.with_gaps.contains(id)).filter_map(|(id, rev)| {
+            let aggregate = aggregate_of(id);
+            let known = self.stamp(&aggregate).map_or(0, |known| known.rev);
+            (rev > known).then_some(GapRow { aggregate, epoch: self.epoch, rev_from: known + 1, rev_to: rev })
+        });
+        missing.collect()
     }
 
     /// Everything up to this moment is recorded: by Redis's clock, and by ours.
@@ -100,23 +140,6 @@ impl Held {
     /// The restaurants that ever had an event here.
     pub(super) fn restaurants(&self) -> impl Iterator<Item = RestaurantId> {
         self.aggregates.keys().filter_map(|aggregate| restaurant_of(aggregate))
-    }
-
-    /// The epoch up to which this restaurant is whole in Redis.
-    pub(super) fn reconciled(&self, id: RestaurantId) -> i64 {
-        self.reconciled.get(&aggregate_of(id)).copied().unwrap_or(0)
-    }
-
-    /// Takes over the epoch up to which an aggregate is whole in Redis.
-    pub(super) fn note_reconciled(&mut self, aggregate: &str, epoch: i64) {
-        self.reconciled.insert(aggregate.to_owned(), epoch);
-    }
-
-    /// Whether all that happened to this restaurant up to `stamp`, where it stands in Redis, is recorded: something of
-    /// that epoch is, or nothing has happened since it was compared last, and the log was read meanwhile.
-    pub(super) fn is_settled(&mut self, id: RestaurantId, stamp: Stamp) -> bool {
-        let is_quiet = self.seen.insert(id, stamp) == Some(stamp);
-        is_quiet || self.stamp(&aggregate_of(id)).is_some_and(|known| known.epoch == stamp.epoch)
     }
 
     /// What is to be told about being caught up, once. Where nothing ever happened nobody needs to know.

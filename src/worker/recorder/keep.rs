@@ -11,6 +11,7 @@ use crate::{
         gaps,
         leases::{self, CaughtUp},
     },
+    domain::Stamp,
     queue::keys::Partition,
 };
 
@@ -42,13 +43,12 @@ impl Recorder {
             tracing::info!(holder = self.holder, partitions = new.len(), held = leases.len(), "leases taken");
             self.held.extend(new);
             let with_gaps = gaps::open(&self.db, &partitions).await?;
-            for (row, reconciled) in aggregates {
+            for row in aggregates {
                 if let Some(held) = Partition::at(row.partition).and_then(|partition| self.held.get_mut(&partition)) {
                     if let Some(id) = restaurant_of(&row.aggregate) {
-                        self.queue.note_rev(id, row.rev);
+                        self.queue.note_known(id, Stamp { epoch: row.epoch, rev: row.rev });
                     }
                     held.note(&row);
-                    held.note_reconciled(&row.aggregate, reconciled);
                 }
             }
             self.note_gaps(with_gaps.iter().map(String::as_str));

@@ -41,7 +41,7 @@ impl Recorder {
     async fn mend_one(&mut self, id: RestaurantId, now: Millis) -> Result<(), RecordError> {
         let (partition, aggregate) = (Partition::of(id), aggregate_of(id));
         let Some(held) = self.held.get(&partition) else { return Ok(()) };
-        let Some(stamp) = held.stamp(&aggregate) else { return Ok(()) };
+        let stamp = held.stamp(&aggregate);
         let Some(gap) = gaps::newest(&self.db, &aggregate).await? else {
             self.mended(id);
             return Ok(());
@@ -64,16 +64,15 @@ impl Recorder {
             Readable::of_logged(partition, event).map_err(|error| DbError::unreadable_text("live state", error))?;
         let mut batch = Batch::new(known(&mut writing, std::iter::once(&event)).await?);
         batch.push(&event);
-        let stands = AggregateRow {
-            aggregate: aggregate.clone(),
-            partition: partition.index(),
-            epoch: stamp.epoch,
-            rev: stamp.rev,
-            at: now,
-        };
+        // A gap may be the last that there is.
+        let Stamp { epoch, rev } = stamp.map_or(gap, |stamp| stamp.max(gap));
+        let stands = AggregateRow { aggregate: aggregate.clone(), partition: partition.index(), epoch, rev, at: now };
         writing.write(&batch.finish(|_| Some(stands.clone()))).await?;
         writing.mend_gaps(&aggregate).await?;
         writing.commit().await?;
+        if let Some(held) = self.held.get_mut(&partition) {
+            held.note(&stands);
+        }
         self.mended(id);
         tracing::warn!(restaurant.id = %id, tickets = found, "a gap in the record was filled from the live state");
         Ok(())

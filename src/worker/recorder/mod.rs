@@ -73,10 +73,6 @@ const DEEP_AT_ONCE: usize = 3;
 /// Between two times that a partition's log is trimmed.
 const TRIM_PERIOD: Duration = Duration::from_secs(1);
 
-/// Between two times that a Redis which may lose writes is told that everything is recorded: so many more numbers are
-/// passed over after a loss as this is long ago.
-const CONFIRM_PERIOD: Duration = Duration::from_secs(10);
-
 /// Records until `stop`; then gives up the leases, so that others go on at once.
 pub async fn run(recorder: Recorder, stop: CancellationToken) {
     let mut recorder = recorder;
@@ -183,8 +179,9 @@ impl Recorder {
         if is_time {
             self.watch().await?;
         }
-        let from: Vec<(Partition, Position)> =
-            self.held.iter().map(|(partition, held)| (*partition, held.position)).collect();
+        self.await_comparisons().await?;
+        let compared = self.held.iter().filter(|(_, held)| held.is_compared());
+        let from: Vec<(Partition, Position)> = compared.map(|(partition, held)| (*partition, held.position)).collect();
         if from.is_empty() {
             return Ok(IDLE_PAUSE);
         }
@@ -301,14 +298,8 @@ impl Recorder {
 
     /// Cuts off what is recorded. That it fails does no harm: it is done next time.
     async fn trim(&mut self) {
-        let may_lose = self.queue.may_lose().await;
         for (partition, held) in &mut self.held {
-            let period = match held.untrimmed {
-                true => TRIM_PERIOD,
-                false if may_lose && held.is_at_the_end() && held.restaurants().next().is_some() => CONFIRM_PERIOD,
-                false => continue,
-            };
-            if held.trimmed_at.is_some_and(|at| at.elapsed() < period) {
+            if !held.untrimmed || held.trimmed_at.is_some_and(|at| at.elapsed() < TRIM_PERIOD) {
                 continue;
             }
             match self.queue.trim(*partition, &held.position.to_string(), None).await {

@@ -1,105 +1,83 @@
-//! What a recorder does beside recording: it notices that Redis has lost a restaurant, or came back older, and sees
-//! that the live state is made whole again.
+//! What a recorder does beside recording: it sees that a new life of Redis is compared with the record before anything
+//! of it is recorded, that a lost restaurant is opened again, and that the record has all that Redis has.
 
+use std::collections::HashMap;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::time::Instant;
+
+use super::{RecordError, Recorder};
 use crate::{
-    db::record::reconcile::{self, Lost},
-    domain::{RestaurantId, Stamp},
-    queue::{Reconcile, keys::Partition},
-    service::rebuild,
+    db::record::gaps,
+    domain::RestaurantId,
+    queue::{Comparison, QueueError, Standing, keys::Partition},
 };
 
-use super::{RecordError, Recorder, held::aggregate_of, of_one};
+/// Restaurants asked about at once.
+const CONCURRENCY: usize = 8;
 
 impl Recorder {
     /// Compares where every restaurant stands in Redis with the record.
     pub(super) async fn watch(&mut self) -> Result<(), RecordError> {
-        let ids: Vec<RestaurantId> = self.held.values().flat_map(super::Held::restaurants).collect();
-        let stamps = self.queue.stamps(&ids).await?;
-        for (id, stamp) in ids.into_iter().zip(stamps) {
-            match stamp {
-                None => self.restaurants.ask_to_open(id),
-                Some(stamp) => of_one(id, self.compare(id, stamp).await)?,
+        let partitions: Vec<Partition> = self.held.keys().copied().collect();
+        let standings = self.queue.standings(&partitions).await?;
+        let mut found = Vec::new();
+        for (partition, Standing { epoch, revs }) in standings {
+            let Some(held) = self.held.get_mut(&partition) else { continue };
+            for id in held.restaurants().filter(|id| !revs.contains_key(id)) {
+                self.restaurants.ask_to_open(id);
+            }
+            if !held.begin_epoch(epoch) {
+                found.extend(held.behind(revs));
             }
         }
-        Ok(())
-    }
-
-    async fn compare(&mut self, id: RestaurantId, stamp: Stamp) -> Result<(), RecordError> {
-        let Some(held) = self.held.get_mut(&Partition::of(id)) else { return Ok(()) };
-        // A new life: first all that its log has is recorded.
-        if held.begin_epoch(stamp.epoch) || held.epoch != stamp.epoch || !held.is_at_the_end() {
-            return Ok(());
-        }
-        if held.reconciled(id) >= stamp.epoch || !held.is_settled(id, stamp) {
-            return Ok(());
-        }
-        let lost = reconcile::lost(&self.db, id, stamp.epoch, stamp.rev).await?;
-        if lost.events > 0 && !self.put_back(id, stamp.epoch, &lost).await? {
-            return Ok(());
-        }
-        reconcile::reconciled(&self.db, id, stamp.epoch).await?;
-        if let Some(held) = self.held.get_mut(&Partition::of(id)) {
-            held.note_reconciled(&aggregate_of(id), stamp.epoch);
+        for gap in found {
+            tracing::error!(
+                aggregate = gap.aggregate,
+                from = gap.rev_from,
+                to = gap.rev_to,
+                "the record is behind the live state, and the event log has nothing of it"
+            );
+            gaps::note(&self.db, &gap).await?;
+            self.metrics.recorder_gaps.inc();
+            self.note_gaps(std::iter::once(gap.aggregate.as_str()));
         }
         Ok(())
     }
 
-    /// Puts back what Redis lost; whether that was possible now.
-    async fn put_back(&self, id: RestaurantId, epoch: i64, lost: &Lost) -> Result<bool, RecordError> {
-        let Some(restaurant) = lost.restaurant.as_deref().and_then(|packed| rmp_serde::from_slice(packed).ok()) else {
-            return Ok(false);
-        };
-        let answers = rebuild::answers(&lost.answers, &lost.tickets).unwrap_or_else(|error| {
-            tracing::error!(restaurant.id = %id, %error, "answers are not put back");
-            Vec::new()
-        });
-        let empty = Reconcile {
-            key: String::new(),
-            restaurant,
-            lines: Vec::new(),
-            tickets: Vec::new(),
-            stock: Vec::new(),
-            answers: Vec::new(),
-            since: lost.at,
-        };
-        // Restaurant, lines and stock, then the tickets, then the answers, which name tickets.
-        let mut batches = vec![Reconcile {
-            lines: lost.lines.iter().filter_map(|packed| rmp_serde::from_slice(packed).ok()).collect(),
-            stock: lost.stock.clone(),
-            ..empty.clone()
-        }];
-        for tickets in lost.tickets.chunks(Reconcile::TICKETS_MAX) {
-            batches.push(Reconcile { tickets: tickets.to_vec(), ..empty.clone() });
+    /// Asks for the comparison of what was not compared yet; partitions of which all is may be recorded from then on.
+    pub(super) async fn await_comparisons(&mut self) -> Result<(), RecordError> {
+        let waiting = self.held.iter().filter(|(_, held)| !held.is_compared());
+        let ids: Vec<(Partition, RestaurantId)> =
+            waiting.flat_map(|(partition, held)| held.restaurants().map(|id| (*partition, id))).collect();
+        let queue = &self.queue;
+        let compared: Vec<(Partition, RestaurantId, Comparison)> = stream::iter(ids)
+            .map(async |(partition, id)| Ok::<_, QueueError>((partition, id, queue.comparison(id, 0).await?)))
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await?;
+        let mut left: HashMap<Partition, usize> = HashMap::new();
+        for (partition, id, comparison) in compared {
+            // What is lost altogether is rebuilt from the record, and holds up nothing.
+            if matches!(comparison, Comparison::Uncompared(_)) {
+                self.restaurants.ask_to_open(id);
+                *left.entry(partition).or_default() += 1;
+            }
         }
-        for answers in answers.chunks(Reconcile::TICKETS_MAX) {
-            batches.push(Reconcile { answers: answers.to_vec(), ..empty.clone() });
-        }
-        let mut put_back = 0;
-        for batch in batches {
-            let batch = Reconcile { key: format!("{epoch}:{:08x}", content(&batch)), ..batch };
-            match self.queue.reconcile(&batch, None).await? {
-                Ok(outcome) => put_back += outcome.done.left.unwrap_or(0),
-                Err(refusal) => {
-                    tracing::debug!(restaurant.id = %id, code = refusal.code(), "nothing can be put back yet");
-                    return Ok(false);
+        for (partition, held) in self.held.iter_mut().filter(|(_, held)| !held.is_compared()) {
+            match left.get(partition) {
+                None => held.compared(),
+                Some(restaurants) if held.is_impatient(Instant::now()) => {
+                    tracing::error!(
+                        partition = partition.index(),
+                        restaurants,
+                        "restaurants cannot be compared with their record: it goes on without that"
+                    );
+                    held.compared();
                 }
+                Some(_) => {}
             }
         }
-        self.metrics.recorder_put_back.inc_by(put_back.max(0).cast_unsigned());
-        tracing::warn!(
-            restaurant.id = %id,
-            events_lost = lost.events,
-            tickets_put_back = put_back,
-            "Redis came back older than the record: what it had lost was put back"
-        );
-        Ok(true)
+        Ok(())
     }
-}
-
-/// A batch is named by what is in it, so that one that comes again acts once.
-fn content(batch: &Reconcile) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    batch.tickets.iter().for_each(|packed| hasher.update(packed));
-    batch.answers.iter().for_each(|answer| hasher.update(answer.key.as_bytes()));
-    hasher.finalize()
 }

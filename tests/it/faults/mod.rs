@@ -14,7 +14,7 @@ mod redis_full;
 mod redis_killed;
 mod redis_stalls;
 pub mod report;
-mod screens;
+pub mod screens;
 mod server_killed;
 mod stage;
 mod supervisor;

@@ -1,10 +1,6 @@
 //! Redis dies and comes back with its append-only file, or with an older one.
 
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -67,9 +63,7 @@ async fn an_older_copy_is_another_epoch() {
     work(&stage, 60).await;
     stage.right_since(Instant::now()).await;
     let then = stage.read_queue(stage.judge.base()).await;
-    let copy = tempfile::tempdir().expect("a folder");
-    let kept = stage.redis.folder().join("appendonlydir");
-    copy_folder(&kept, copy.path());
+    let copy = stage.redis.copy();
 
     work(&stage, 60).await;
     let late_join = Operation::join("B", 2, None);
@@ -91,8 +85,7 @@ async fn an_older_copy_is_another_epoch() {
     .await;
 
     stage.redis.kill();
-    fs::remove_dir_all(&kept).expect("removed");
-    copy_folder(copy.path(), &kept);
+    stage.redis.put_back(&copy);
     stage.redis.restart().await;
     let healed = Instant::now();
 
@@ -152,12 +145,4 @@ fn only_in(queue: &Value, other: &Value) -> Vec<String> {
     };
     let others = ids(other);
     ids(queue).into_iter().filter(|id| !others.contains(id)).collect()
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copied");
-    }
 }

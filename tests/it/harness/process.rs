@@ -33,6 +33,8 @@ pub struct Server {
     redis_url: String,
     database_url: Secret,
     database: Arc<TestDatabase>,
+    /// Beside what every server of a test is given.
+    settings: Vec<(&'static str, String)>,
     child: Child,
     /// What its starts have said, one after the other.
     log: tempfile::TempDir,
@@ -68,18 +70,35 @@ impl Server {
 
     /// Starts one that reaches its database by this URL; does not wait.
     pub fn begin(redis_url: &str, database: &Arc<TestDatabase>, database_url: &Secret) -> Self {
+        Self::begin_with(redis_url, database, database_url, Vec::new())
+    }
+
+    /// The same with settings of its own.
+    pub fn begin_with(
+        redis_url: &str,
+        database: &Arc<TestDatabase>,
+        database_url: &Secret,
+        settings: Vec<(&'static str, String)>,
+    ) -> Self {
         let addr = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let log = folder();
-        let child = command(addr, redis_url, database_url, &log).spawn().expect("starts");
+        let child = command(addr, redis_url, database_url, &settings, &log).spawn().expect("starts");
         Self {
             addr,
             http: reqwest::Client::new(),
             redis_url: redis_url.to_owned(),
             database_url: database_url.clone(),
             database: Arc::clone(database),
+            settings,
             child,
             log,
         }
+    }
+
+    /// What it is to be told from its next start on.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.settings.retain(|(known, _)| *known != name);
+        self.settings.push((name, value.to_owned()));
     }
 
     /// Another one on the same Redis and database.
@@ -108,8 +127,20 @@ impl Server {
 
     /// Starts it again after [`Server::kill`], on the same port; waits until it is ready.
     pub async fn restart(&mut self) {
-        self.child = command(self.addr, &self.redis_url, &self.database_url, &self.log).spawn().expect("starts again");
+        self.begin_again();
         self.ready().await;
+    }
+
+    /// The same, without waiting.
+    pub fn begin_again(&mut self) {
+        let mut command = command(self.addr, &self.redis_url, &self.database_url, &self.settings, &self.log);
+        self.child = command.spawn().expect("starts again");
+    }
+
+    /// Stops it in order.
+    pub async fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        until("the server has stopped", async || (!self.runs()).then_some(())).await;
     }
 
     /// Whether the process has not ended.
@@ -164,7 +195,13 @@ pub async fn sign_in(base: &str, who: &str) -> (u16, Option<String>) {
     (status, tokens["access_token"].as_str().map(str::to_owned))
 }
 
-fn command(addr: SocketAddr, redis_url: &str, database_url: &Secret, log: &tempfile::TempDir) -> Command {
+fn command(
+    addr: SocketAddr,
+    redis_url: &str,
+    database_url: &Secret,
+    settings: &[(&'static str, String)],
+    log: &tempfile::TempDir,
+) -> Command {
     let mut command = with_settings(dying_with_us(BINARY), log.path(), "serve");
     let log_file = File::options().create(true).append(true).open(log.path().join("log")).expect("opened");
     command
@@ -176,6 +213,7 @@ fn command(addr: SocketAddr, redis_url: &str, database_url: &Secret, log: &tempf
         .env("WAITLESS_SECRET", "a secret of the tests, long enough")
         .env("WAITLESS_LIMITS", "off")
         .env("WAITLESS_LOG", "info,waitless::api::edge=warn,format=text")
+        .envs(settings.iter().map(|(name, value)| (*name, value.as_str())))
         .stdout(Stdio::from(log_file.try_clone().expect("a handle")))
         .stderr(Stdio::from(log_file));
     command

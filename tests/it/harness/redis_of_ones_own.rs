@@ -1,6 +1,7 @@
 //! A Redis of one test, for what would disturb the others: settings, time measured, and being killed.
 
 use std::{
+    fs,
     net::TcpListener,
     path::Path,
     process::{Child, Stdio},
@@ -28,6 +29,9 @@ impl Drop for OwnRedis {
         self.kill();
     }
 }
+
+/// The append-only file as it was at some moment.
+pub struct Copy(tempfile::TempDir);
 
 /// A port nobody listens on, below the range that systems give out by themselves.
 pub fn free_port() -> u16 {
@@ -129,6 +133,31 @@ impl OwnRedis {
     /// Where it keeps its append-only file.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// A copy of what it has kept so far. Nothing may be under way that it has not answered yet.
+    pub fn copy(&self) -> Copy {
+        let copy = tempfile::tempdir().expect("a folder");
+        copy_folder(&self.folder().join(KEPT), copy.path());
+        Copy(copy)
+    }
+
+    /// Puts an older copy in the place of what it keeps; for after [`OwnRedis::kill`].
+    pub fn put_back(&self, copy: &Copy) {
+        let kept = self.folder().join(KEPT);
+        fs::remove_dir_all(&kept).expect("removed");
+        copy_folder(copy.0.path(), &kept);
+    }
+}
+
+/// The name that Redis gives the folder of its append-only file.
+const KEPT: &str = "appendonlydir";
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("made");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copied");
     }
 }
 

@@ -6,10 +6,10 @@ use rand::RngExt as _;
 use waitless::{
     domain::{
         Actor, Channel, Command, Event, Join, LineId, MenuItem, Millis, OpenState, Policy, Rejection, RestaurantId,
-        RestaurantRecord, Role, Ticket, TicketId, TicketState, replica::Snapshot,
+        RestaurantRecord, Role, Stamp, Ticket, TicketId, TicketState, replica::Snapshot,
     },
     queue::{
-        CallContext, Deadline, Idempotency, Opening, Outcome, Queue, QueueSettings, RollStep,
+        CallContext, Deadline, Idempotency, Opening, Outcome, Queue, QueueSettings, Reconcile, RollStep,
         keys::{NAMES, Partition},
     },
 };
@@ -28,6 +28,8 @@ pub struct Shop {
     pub queue: Queue,
     pub id: RestaurantId,
     pub now: Millis,
+    /// The record does not answer.
+    pub alone: bool,
 }
 
 /// What is not like the default shop.
@@ -77,7 +79,7 @@ fn queue_on(url: &str) -> Queue {
 impl Shop {
     /// A restaurant that no script knows yet.
     pub fn unopened() -> Self {
-        Self { queue: queue(), id: RestaurantId(rand::rng().random_range(1..u64::MAX)), now: NOON }
+        Self { queue: queue(), id: RestaurantId(rand::rng().random_range(1..u64::MAX)), now: NOON, alone: false }
     }
 
     /// The default shop, in another Redis than the shared one.
@@ -164,14 +166,26 @@ impl Shop {
         }
     }
 
+    /// Redis is another process from now on, as far as the scripts can tell.
+    pub async fn become_another(&self) {
+        self.set_field("src", "run_id", "another").await;
+        self.due().await;
+    }
+
+    /// The record has nothing that is not here.
+    pub async fn end_comparison(&self) {
+        let key = format!("{:016x}", rand::rng().random::<u64>());
+        let nothing = Reconcile { key, last: true, ..Reconcile::nothing(self.id) };
+        self.queue.reconcile(&nothing, Some(self.now)).await.expect("Redis answers").expect("not compared");
+    }
+
     pub async fn run(&self, actor: &Actor, command: Command) -> Result<Outcome, Rejection> {
-        let context = CallContext { actor: actor.clone(), idempotency: None, now: Some(self.now) };
-        self.queue.run(self.id, &context, &command).await.expect("Redis answers")
+        self.queue.run(self.id, &self.context(actor), &command).await.expect("Redis answers")
     }
 
     pub async fn run_once(&self, actor: &Actor, key: &str, body: &str, command: Command) -> Result<Outcome, Rejection> {
         let idempotency = Some(Idempotency { key: key.to_owned(), body: body.to_owned(), ttl_ms: 600_000 });
-        let context = CallContext { actor: actor.clone(), idempotency, now: Some(self.now) };
+        let context = CallContext { idempotency, ..self.context(actor) };
         self.queue.run(self.id, &context, &command).await.expect("Redis answers")
     }
 
@@ -189,7 +203,7 @@ impl Shop {
     }
 
     pub fn context(&self, actor: &Actor) -> CallContext {
-        CallContext { actor: actor.clone(), idempotency: None, now: Some(self.now) }
+        CallContext { now: Some(self.now), alone: self.alone, ..CallContext::by(actor.clone()) }
     }
 
     pub async fn join(&self, letter: &str) -> Ticket {
@@ -197,7 +211,12 @@ impl Shop {
     }
 
     pub async fn snapshot(&self) -> Snapshot {
-        self.queue.snapshot(self.id, Some(self.now)).await.expect("Redis answers").expect("loaded")
+        self.queue.snapshot(self.id, Some(self.now), self.alone).await.expect("Redis answers").expect("loaded")
+    }
+
+    /// Where it stands.
+    pub async fn stamp(&self) -> Stamp {
+        self.queue.stamps(&[self.id]).await.expect("Redis answers")[0].expect("loaded")
     }
 
     pub async fn ticket(&self, id: &TicketId) -> Ticket {

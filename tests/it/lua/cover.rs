@@ -45,7 +45,7 @@ pub fn header(file: LuaFile, field: &str) -> &'static str {
 }
 
 /// What `perform` adds to the replies of a script.
-const PERFORM: [&str; 3] = ["replayed", "idempotency_mismatch", "not_loaded"];
+const PERFORM: [&str; 4] = ["replayed", "idempotency_mismatch", "not_loaded", "not_compared"];
 
 const NOTHING: [&str; 0] = [];
 
@@ -134,6 +134,7 @@ impl Cover {
         let unopened = Shop::unopened();
         unopened.due().await;
         self.refused(&unopened, actor, command.clone(), Rejection::NotLoaded).await;
+        self.uncompared(shop, shop.run(actor, command.clone())).await;
         let key = format!("k{:016x}", rand::rng().random::<u64>());
         let first = self.act(shop, actor, shop.run_once(actor, &key, "asked", command.clone())).await;
         let before = shop.dump().await;
@@ -145,6 +146,15 @@ impl Cover {
         let other = shop.run_once(actor, &key, "asked differently", command);
         self.refusal(shop, other, Rejection::IdempotencyMismatch).await;
         first
+    }
+
+    /// A call that must be refused while the restaurant is of another life of Redis than the comparison.
+    pub async fn uncompared<T>(&mut self, shop: &Shop, call: impl Future<Output = Result<T, Rejection>>) {
+        let compared: String = shop.field("meta", "compared").await.expect("loaded");
+        shop.set_field("meta", "compared", "0").await;
+        shop.set_field("src", "life_at", shop.now).await;
+        self.refusal(shop, call, Rejection::NotCompared).await;
+        shop.set_field("meta", "compared", compared).await;
     }
 
     /// Every reply of the header was seen.

@@ -40,6 +40,7 @@ async fn a_day_rolls_when_nobody_waits() {
     let unopened = Shop::unopened();
     unopened.due().await;
     cover.refusal(&unopened, roll(&unopened), Rejection::NotLoaded).await;
+    cover.uncompared(&shop, roll(&shop)).await;
     shop.later(DAY_MS);
     let before = shop.events().await.len();
     assert_eq!(roll(&shop).await, Ok(RollStep::Done));

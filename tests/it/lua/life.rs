@@ -102,7 +102,7 @@ async fn a_snapshot_holds_every_live_ticket() {
     assert_eq!(states(&shop).await, [Seated, NoShow, Called, Waiting]);
     let unopened = Shop::unopened();
     unopened.due().await;
-    let none = async || unopened.queue.snapshot(unopened.id, None).await.expect("Redis answers");
+    let none = async || unopened.queue.snapshot(unopened.id, None, false).await.expect("Redis answers");
     cover.refusal(&unopened, none(), Rejection::NotLoaded).await;
     // Redis is another one than the epoch knows: the script does not believe it, the server looks and asks again.
     let before = epoch(&shop).await;
@@ -114,6 +114,9 @@ async fn a_snapshot_holds_every_live_ticket() {
     let reply: Vec<String> = eval.query_async(&mut shop.redis().await).await.expect("a refusal");
     assert_eq!(reply, ["refused", "new_source"]);
     cover.saw("new_source");
+    let snapshot = async || shop.queue.snapshot(shop.id, Some(shop.now), false).await.expect("Redis answers");
+    cover.refusal(&shop, snapshot(), Rejection::NotCompared).await;
+    shop.end_comparison().await;
     assert_eq!(shop.snapshot().await.stamp.epoch, epoch(&shop).await);
     assert!(epoch(&shop).await > before);
     cover.finish();
@@ -125,7 +128,8 @@ async fn another_redis_is_another_epoch() {
     let first = epoch(&shop).await;
     shop.join("A").await;
     assert_eq!(epoch(&shop).await, first);
-    shop.set_field("src", "run_id", "another").await;
+    shop.become_another().await;
+    shop.end_comparison().await;
     let ticket = shop.join("A").await;
     let second = epoch(&shop).await;
     assert!(second > first);
@@ -139,6 +143,7 @@ async fn another_redis_is_another_epoch() {
     shop.join("A").await;
     shop.set_field("revs", "epoch", 7).await;
     shop.set_field("src", "run_id", "older").await;
+    shop.end_comparison().await;
     shop.join("A").await;
     assert_eq!(epoch(&shop).await, SEEN + 1);
 }
@@ -166,7 +171,7 @@ async fn redis_tells_the_time() {
     assert!((0..60).contains(&(seconds - joined.at / 1_000)), "{} at {seconds}", joined.at);
     let paused = restaurant_set(waitless::domain::OpenState::Paused, None);
     shop.queue.run(shop.id, &context, &paused).await.expect("Redis").expect("done");
-    assert!(shop.queue.snapshot(shop.id, None).await.expect("Redis").expect("loaded").at >= joined.at);
+    assert!(shop.queue.snapshot(shop.id, None, false).await.expect("Redis").expect("loaded").at >= joined.at);
 }
 
 #[tokio::test]

@@ -229,10 +229,11 @@ pub(super) async fn batch(shop: &Shop, token: &str, first: bool, last: bool) -> 
     let packed = |value: &dyn erased::Packs| value.pack();
     let (mut eval, keys) = (redis::cmd("EVAL"), shop.queue.keys().of_restaurant(shop.id));
     eval.arg(&scripts["load"].text).arg(keys.len()).arg(keys);
-    eval.arg(&[&shop.id.to_string(), &shop.now.to_string(), "0", "timer", "", "", "", "", "0", "0", "0"]);
+    eval.arg(&[&shop.id.to_string(), &shop.now.to_string(), "0", "timer", "", "", "", "", "0", "0"]);
     eval.arg(token)
         .arg(u8::from(first))
         .arg(u8::from(last))
+        .arg(0)
         .arg(packed(&record.restaurant))
         .arg(packed(&record.policy));
     for _ in ["tickets", "answers", "lines", "menu", "stock"] {
@@ -265,7 +266,7 @@ async fn a_rebuild_that_was_left_unfinished_is_begun_anew() {
     assert_eq!(code(&batch(&shop, "one", false, false).await), "superseded", "nothing was begun");
     assert_eq!(code(&batch(&shop, "one", true, false).await), "done");
     assert_eq!(shop.run(&staff(), call_next("A")).await.err(), Some(Rejection::NotLoaded));
-    let snapshot = shop.queue.snapshot(shop.id, Some(shop.now)).await.expect("Redis answers");
+    let snapshot = shop.queue.snapshot(shop.id, Some(shop.now), false).await.expect("Redis answers");
     assert_eq!(snapshot.err(), Some(Rejection::NotLoaded), "nothing is shown before all of it is there");
     assert_eq!(code(&batch(&shop, "two", true, false).await), "done");
     assert_eq!(code(&batch(&shop, "one", false, true).await), "superseded");

@@ -131,6 +131,7 @@ async fn a_deadline_that_is_not_what_was_seen_does_nothing() {
         at: called.grace_until.expect("called"),
     };
     cover.refusal(&shop, shop.expire(&grace), Rejection::Stale).await;
+    cover.uncompared(&shop, shop.expire(&grace)).await;
     shop.pass(200_000).await;
     shop.did(&staff(), recall(&ticket)).await;
     shop.pass(100_000).await;

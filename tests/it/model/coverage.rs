@@ -108,8 +108,8 @@ const MUST_SEE: &[(&str, &[&str])] = &[
 ];
 
 /// Codes that the rules of the line never answer: they belong to calling, loading, epochs and rebuilds.
-const ELSEWHERE: [&str; 6] =
-    ["idempotency_mismatch", "not_loaded", "already_loaded", "superseded", "new_source", "place_lost"];
+const ELSEWHERE: [&str; 7] =
+    ["idempotency_mismatch", "not_loaded", "not_compared", "already_loaded", "superseded", "new_source", "place_lost"];
 
 impl Coverage {
     pub(crate) fn saw(&mut self, what: &str, answer: &str) {

@@ -43,7 +43,7 @@ pub(super) fn open(runtime: &Arc<Runtime>, opening: &Opening) -> Redis {
 
 impl Redis {
     fn context(actor: &Actor, now: Millis) -> CallContext {
-        CallContext { actor: actor.clone(), idempotency: None, now: Some(now) }
+        CallContext { now: Some(now), ..CallContext::by(actor.clone()) }
     }
 
     fn subject_of(timer: &Timer) -> String {
@@ -110,7 +110,7 @@ impl Subject for Redis {
     }
 
     fn snapshot(&mut self, now: Millis) -> Snapshot {
-        let reading = self.queue.snapshot(self.restaurant, Some(now));
+        let reading = self.queue.snapshot(self.restaurant, Some(now), false);
         self.runtime.block_on(reading).expect("Redis answers").expect("loaded")
     }
 

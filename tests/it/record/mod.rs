@@ -1,9 +1,15 @@
 //! The durable record: whole and exact whatever dies, and the live state rebuilt from it.
 
 mod fences;
+mod house;
 mod ledger;
+mod lives;
 mod lost;
+mod numbers_once;
+mod older_record;
+mod phones_stay;
 mod stage;
+mod stock_once;
 mod troubles;
 mod whole;
 

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     sync::{
         Arc,
@@ -58,20 +58,7 @@ impl Stage {
 
     /// A recorder that begins now.
     pub fn worker(&self) -> Worker {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("worker-{}.log", COUNT.fetch_add(1, Ordering::Relaxed));
-        let log = self.logs.path().join(name);
-        let file = File::create(&log).expect("created");
-        let child = with_settings(dying_with_us(BINARY), self.logs.path(), "worker")
-            .env("WAITLESS_REDIS_URL", self.dev.private_url("redis"))
-            .env("WAITLESS_DATABASE_URL", self.dev.private_url("postgres"))
-            .env("WAITLESS_SECRET", "a secret of the tests, long enough")
-            .env("WAITLESS_LOG", "info,format=text")
-            .stdout(Stdio::from(file.try_clone().expect("a handle")))
-            .stderr(Stdio::from(file))
-            .spawn()
-            .expect("starts");
-        Worker { child, log }
+        Worker::begin(&self.dev.private_url("redis"), &self.dev.private_url("postgres"), self.logs.path())
     }
 
     /// A connection of the test's own; PostgreSQL may be on its way back.
@@ -114,6 +101,29 @@ impl Drop for Worker {
 }
 
 impl Worker {
+    /// Starts one on these servers; it says what it does in a file of its own in `logs`.
+    pub fn begin(redis_url: &str, database_url: &str, logs: &Path) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let log = logs.join(format!("worker-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
+        let file = File::create(&log).expect("created");
+        let child = with_settings(dying_with_us(BINARY), logs, "worker")
+            .env("WAITLESS_REDIS_URL", redis_url)
+            .env("WAITLESS_DATABASE_URL", database_url)
+            .env("WAITLESS_SECRET", "a secret of the tests, long enough")
+            .env("WAITLESS_LOG", "info,format=text")
+            .stdout(Stdio::from(file.try_clone().expect("a handle")))
+            .stderr(Stdio::from(file))
+            .spawn()
+            .expect("starts");
+        Self { child, log }
+    }
+
+    /// Stops it in order: it gives up its leases.
+    pub async fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        until("the recorder has stopped", async || self.child.try_wait().expect("is watched")).await;
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

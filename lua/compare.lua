@@ -1,0 +1,27 @@
+#!lua
+-- compare: where a restaurant stands, and where it stood each time that Redis became another process since it was
+-- compared with the record; nowhere, when it was compared since.
+-- KEYS: the fixed list (lib/keys)
+-- ARGV: epoch_recorded
+-- REPLY: standing epoch rev day (life epoch rev)… | not_loaded
+-- EVENT: none
+-- COST: O(1)
+--@use keys call state
+local epoch_recorded = arguments()
+
+look_at_source()
+if redis.call('HEXISTS', K.meta, 'restaurant') == 0 then return refuse('not_loaded') end
+local rev_here = tonumber(redis.call('HGET', K.revs, restaurant_id) or 0)
+local reply = { 'standing', epoch, rev_here, restaurant().day }
+if is_compared() then return reply end
+-- The record knows this epoch from a former life: two began within one second, and nobody remembered.
+if tonumber(epoch_recorded) >= life and epoch_recorded ~= '0' then
+  epoch = math.max(epoch, tonumber(epoch_recorded)) + 1
+  life, reply[2] = epoch, epoch
+  redis.call('HSET', K.revs, 'epoch', epoch)
+  redis.call('HSET', K.src, 'life', life)
+end
+for _, base in ipairs(bases()) do
+  for _, value in ipairs(base) do reply[#reply + 1] = value end
+end
+return reply

@@ -1,0 +1,66 @@
+//! Whether a restaurant was compared with the record since Redis is the process it is: until then it may lack what
+//! people were told.
+
+use super::{
+    Queue, QueueError,
+    call::{Arguments, CallContext, Reply, decode_refusal},
+    keys::Partition,
+};
+use crate::domain::{Actor, Base, Rejection, RestaurantId, Role, Stamp};
+
+/// How a restaurant's live state stands to the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// There is no live state.
+    NotLoaded,
+    /// It was compared since Redis is this process.
+    Compared,
+    /// It was not.
+    Uncompared(Uncompared),
+}
+
+/// A restaurant of a new life of Redis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncompared {
+    /// Where it stands now.
+    pub stamp: Stamp,
+    /// Its business day.
+    pub day: String,
+    /// Where it stood each time that Redis became another process since it was compared last, oldest first; at least
+    /// one.
+    pub bases: Vec<Base>,
+}
+
+impl Queue {
+    /// How this restaurant stands to the record. `epoch_recorded`: the highest epoch of which the record has something;
+    /// 0: that is not known yet. One that it has, and that this life takes for its own, is not used again.
+    ///
+    /// # Errors
+    /// When Redis could not be asked.
+    pub async fn comparison(&self, id: RestaurantId, epoch_recorded: i64) -> Result<Comparison, QueueError> {
+        let partition = Partition::of(id);
+        let keys = self.keys().of_restaurant(id);
+        let context = CallContext::by(Actor::of(Role::Timer));
+        let arguments = Arguments::default().text("epoch_recorded", epoch_recorded.to_string());
+        let reply = self.invoke("compare", partition, id, &keys, &context, arguments).await?;
+        let mut reply = Reply::new(reply);
+        if reply.text()? == "refused" {
+            return match decode_refusal(reply)? {
+                Rejection::NotLoaded => Ok(Comparison::NotLoaded),
+                other => Err(QueueError::Protocol(format!("compare is refused with {}", other.code()))),
+            };
+        }
+        let stamp = Stamp { epoch: reply.int()?, rev: reply.int()? };
+        self.note_epoch(partition, stamp.epoch);
+        let day = reply.text()?;
+        let mut bases = Vec::new();
+        while !reply.is_empty() {
+            let life = reply.int()?;
+            bases.push(Base { life, stamp: Stamp { epoch: reply.int()?, rev: reply.int()? } });
+        }
+        if bases.is_empty() {
+            return Ok(Comparison::Compared);
+        }
+        Ok(Comparison::Uncompared(Uncompared { stamp, day, bases }))
+    }
+}

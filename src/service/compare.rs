@@ -1,0 +1,211 @@
+//! A new life of Redis is compared with the record: what it lacks is put back, and numbers that may have been given out
+//! are passed over. Any server does it for a restaurant that somebody asks for; a recorder does it for all of its own.
+//!
+//! Invariant: nothing of a new life is recorded before it is compared, so the record still says what the former ones
+//! knew.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use super::rebuild::{self, Unreadable};
+use crate::{
+    db::{
+        self, Db, DbError,
+        record::reconcile::{self, Lost, LostStock},
+    },
+    domain::{Actor, Command, Kept, LineId, LineRecord, Rejection, RestaurantId, RestaurantRecord, Role},
+    metrics::Metrics,
+    queue::{CallContext, Comparison, Queue, QueueError, Reconcile, StockChange, Uncompared, keys::Partition},
+};
+
+/// Why a restaurant cannot be compared now.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CompareError {
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("reconcile was refused with {0}")]
+    Refused(&'static str),
+}
+
+/// How a restaurant stands to the record.
+#[derive(Debug)]
+pub(super) enum Compared {
+    /// There is no live state.
+    NotLoaded,
+    /// It was compared since Redis is this process.
+    Whole,
+    /// It was not; this is what the record says.
+    Found(Box<Found>),
+}
+
+/// What the comparison found.
+#[derive(Debug)]
+pub(super) struct Found {
+    here: Uncompared,
+    lost: Lost,
+    /// Changes that this server had acknowledged and that are in no record.
+    changes_lost: u64,
+    /// Numbers that lines pass over, in each line at least the first.
+    skip: u32,
+    skips: Vec<(LineId, u32)>,
+}
+
+impl Found {
+    /// Whether something has to be put back.
+    pub(super) fn is_older(&self) -> bool {
+        self.lost.events > 0
+    }
+
+    /// The business day at which Redis came back, if the record is at a later one.
+    pub(super) fn earlier_day(&self) -> Option<&str> {
+        let recorded = self.restaurant().ok().flatten()?;
+        (recorded.day > self.here.day).then_some(&self.here.day)
+    }
+
+    fn restaurant(&self) -> Result<Option<Kept<RestaurantRecord>>, Unreadable> {
+        self.lost.restaurant.as_deref().map(|packed| rebuild::unpack("restaurant", packed)).transpose()
+    }
+}
+
+/// Compares where a restaurant stood when Redis became another process with its record.
+pub(super) async fn compare(queue: &Queue, db: &Db, id: RestaurantId) -> Result<Compared, CompareError> {
+    let mut epoch_recorded = 0;
+    let (here, lost) = loop {
+        let here = match queue.comparison(id, epoch_recorded).await? {
+            Comparison::NotLoaded => return Ok(Compared::NotLoaded),
+            Comparison::Compared => return Ok(Compared::Whole),
+            Comparison::Uncompared(here) => here,
+        };
+        match reconcile::lost(db, Partition::of(id).index(), id, &here.bases).await? {
+            reconcile::Compared::Lost(lost) => break (here, lost),
+            // Another life began within the same second. This one takes the next epoch.
+            reconcile::Compared::EpochIsUsed(epoch) => epoch_recorded = epoch,
+        }
+    };
+    let may_lose = queue.may_lose().await;
+    let base = here.bases.last().copied();
+    let came_back_at = base.map_or(here.stamp, |base| base.stamp).max(lost.stamp);
+    let known = queue.known(id);
+    // What is known of the new life is not lost.
+    let is_former = base.is_none_or(|base| known.epoch < base.life);
+    let changes_lost = if is_former && known > came_back_at { known.rev - came_back_at.rev } else { 0 };
+    let changes_lost = changes_lost.max(0).cast_unsigned();
+    let (mut skip, mut skips) = (0, Vec::new());
+    if lost.events > 0 || may_lose || changes_lost > 0 {
+        let of = |busiest| rebuild::skip(busiest, lost.unrecorded_s, changes_lost);
+        skip = of(0);
+        skips = lost.busiest.iter().map(|(line, busiest)| (*line, of(*busiest))).collect();
+    }
+    Ok(Compared::Found(Box::new(Found { here, lost, changes_lost, skip, skips })))
+}
+
+/// Puts back what was found to be lost, in batches, of which the last ends the comparison.
+pub(super) async fn put_back(
+    queue: &Queue,
+    db: &Db,
+    metrics: &Metrics,
+    id: RestaurantId,
+    found: &Found,
+) -> Result<(), CompareError> {
+    let began = Instant::now();
+    let mut tickets_put_back = 0;
+    for (index, batch) in batches(id, found)?.into_iter().enumerate() {
+        let key = match batch.key.as_str() {
+            "" => format!("{}:{index}:{:08x}", found.here.stamp.epoch, content(&batch)),
+            named => named.to_owned(),
+        };
+        match queue.reconcile(&Reconcile { key, ..batch }, None).await? {
+            Ok(outcome) => tickets_put_back += outcome.done.left.unwrap_or(0),
+            // Another server was quicker.
+            Err(Rejection::Stale) => return Ok(()),
+            Err(refusal) => return Err(CompareError::Refused(refusal.code())),
+        }
+    }
+    metrics.recorder_put_back.inc_by(tickets_put_back.max(0).cast_unsigned());
+    metrics.restaurants_changes_lost.inc_by(found.changes_lost);
+    if found.is_older() || found.changes_lost > 0 {
+        tracing::warn!(
+            restaurant.id = %id,
+            events_put_back = found.lost.events,
+            tickets_put_back,
+            changes_lost = found.changes_lost,
+            numbers_skipped = found.skips.iter().map(|(_, skip)| *skip).max().unwrap_or(found.skip),
+            duration_ms = began.elapsed().as_millis() as u64,
+            "Redis came back older: what the record knows was put back"
+        );
+    }
+    if found.is_older() {
+        put_back_policy(queue, db, id).await?;
+    }
+    Ok(())
+}
+
+/// Restaurant, lines and stock, then the tickets, then the answers, which name tickets; then the end.
+fn batches(id: RestaurantId, found: &Found) -> Result<Vec<Reconcile>, Unreadable> {
+    let lost = &found.lost;
+    let lines: Vec<Kept<LineRecord>> =
+        lost.lines.iter().map(|packed| rebuild::unpack("a line", packed)).collect::<Result<_, _>>()?;
+    let recounted = |stock: &&LostStock| stock.recounted;
+    let of_restaurant = Reconcile {
+        restaurant: found.restaurant()?,
+        recounted: lost.stock.iter().filter(recounted).map(|stock| stock.item.clone()).collect(),
+        since: lost.at,
+        ..Reconcile::nothing(id)
+    };
+    let mut batches = Vec::new();
+    if found.is_older() {
+        batches.push(Reconcile { lines, ..of_restaurant.clone() });
+    }
+    let mut by_life: BTreeMap<i64, Vec<StockChange>> = BTreeMap::new();
+    for LostStock { life, item, by, recounted, left } in lost.stock.iter().cloned() {
+        by_life.entry(life).or_default().push(StockChange { item, by, left: recounted.then_some(left) });
+    }
+    // What was lost by a life is put back once: after a crash, and also in a later life that knows of it.
+    batches.extend(by_life.into_iter().map(|(life, stock)| Reconcile {
+        key: format!("stock:{life}"),
+        stock,
+        ..of_restaurant.clone()
+    }));
+    for tickets in lost.tickets.chunks(Reconcile::TICKETS_MAX) {
+        batches.push(Reconcile { tickets: tickets.to_vec(), ..of_restaurant.clone() });
+    }
+    let answers = rebuild::answers(&lost.answers, &lost.tickets).unwrap_or_else(|error| {
+        tracing::error!(restaurant.id = %id, %error, "answers are not put back");
+        Vec::new()
+    });
+    for answers in answers.chunks(Reconcile::TICKETS_MAX) {
+        batches.push(Reconcile { answers: answers.to_vec(), ..of_restaurant.clone() });
+    }
+    batches.push(Reconcile {
+        skip: found.skip,
+        skips: found.skips.clone(),
+        lost: found.is_older() || found.changes_lost > 0,
+        last: true,
+        ..of_restaurant
+    });
+    Ok(batches)
+}
+
+/// The rules are PostgreSQL's; an older copy has older ones.
+async fn put_back_policy(queue: &Queue, db: &Db, id: RestaurantId) -> Result<(), CompareError> {
+    let (Some(recorded), Some((_, here))) = (db::policies::get(db, id).await?, queue.record(id).await?) else {
+        return Ok(());
+    };
+    if recorded.policy != here {
+        let context = CallContext::by(Actor::of(Role::Timer));
+        // Refused only when Redis is another process once more: then it is compared once more.
+        drop(queue.run(id, &context, &Command::PolicySet(Box::new(recorded.policy))).await?);
+    }
+    Ok(())
+}
+
+/// Other batches are named by what is in them, so that one that comes again acts once.
+fn content(batch: &Reconcile) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    batch.tickets.iter().for_each(|packed| hasher.update(packed));
+    batch.answers.iter().for_each(|answer| hasher.update(answer.key.as_bytes()));
+    hasher.finalize()
+}
