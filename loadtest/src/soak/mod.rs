@@ -90,6 +90,9 @@ pub(crate) struct Options {
     /// Another server on the same Redis and database, which people use by turns: memory is not judged then
     #[arg(long)]
     beside: Option<String>,
+    /// Where to write the `ref` of every ticket that was acknowledged
+    #[arg(long)]
+    refs: Option<PathBuf>,
     /// Where to write what came of it
     #[arg(long, default_value = "target/soak.json")]
     out: PathBuf,
@@ -160,8 +163,12 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         "redis_used_end_kib": steady[steady.len() - 1].redis_used_kib.round(),
     });
     merge(&mut soak, about);
-    for of in ["operations", "refusals", "frames", "connections", "compared", "auditor"] {
+    for of in ["operations", "repeated", "refusals", "frames", "connections", "compared", "auditor"] {
         merge(&mut soak, json!({ of: world.tally.counts(of) }));
+    }
+    if let Some(file) = &options.refs {
+        let refs: String = world.refs().iter().map(|name| format!("{name}\n")).collect();
+        std::fs::write(file, refs)?;
     }
     let (findings, first) = world.tally.findings();
     merge(&mut soak, json!({ "wrong": findings, "first_wrong": first }));

@@ -1,7 +1,7 @@
 //! What everybody in a soak shares: addresses, sessions, what was acknowledged, what the auditor sees.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     net::{IpAddr, Ipv4Addr},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -94,6 +94,7 @@ pub(super) struct World {
     /// Servers on one Redis and one database.
     urls: Vec<String>,
     asked: AtomicUsize,
+    insisted: AtomicUsize,
     pub(super) seed: u64,
     pub(super) tally: Tally,
     pub(super) phase: watch::Sender<Phase>,
@@ -104,6 +105,8 @@ pub(super) struct World {
     shown: Mutex<VecDeque<Shown>>,
     /// The latest that was acknowledged of every ticket of the demo.
     ledger: Mutex<HashMap<String, (Stamp, String)>>,
+    /// What those tickets are called where their ids must not appear.
+    refs: Mutex<BTreeSet<String>>,
     clients: Vec<reqwest::Client>,
 }
 
@@ -122,6 +125,7 @@ impl World {
         Ok(Self {
             urls: urls.iter().map(|url| (*url).to_owned()).collect(),
             asked: AtomicUsize::new(0),
+            insisted: AtomicUsize::new(0),
             seed,
             tally: Tally::default(),
             phase: watch::Sender::new(Phase::Churn),
@@ -130,6 +134,7 @@ impl World {
             moments: Mutex::default(),
             shown: Mutex::default(),
             ledger: Mutex::default(),
+            refs: Mutex::default(),
             clients,
         })
     }
@@ -197,6 +202,10 @@ impl World {
         lock(&self.ledger)
     }
 
+    pub(super) fn refs(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        lock(&self.refs)
+    }
+
     /// Does something, and counts it by its kind. `None`: it was refused.
     pub(super) async fn act(
         &self,
@@ -208,7 +217,7 @@ impl World {
         key: Option<&str>,
     ) -> Option<Value> {
         self.tally.count("operations", kind);
-        match self.ask(caller, method, path, body, key).await {
+        match self.insist(caller, method, path, body, key).await {
             Ok((status, answer)) if status < 300 => {
                 self.acknowledge(path, &answer);
                 Some(answer)
@@ -225,6 +234,31 @@ impl World {
                 self.tally.find(format!("{kind} was not answered: {error:#}"));
                 None
             }
+        }
+    }
+
+    /// Asks; of two servers on a machine that has no time for them, again under the same key when no answer came in
+    /// time, as the pages do.
+    async fn insist(
+        &self,
+        caller: Caller<'_>,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> anyhow::Result<(u16, Value)> {
+        if self.urls.len() == 1 {
+            return self.ask(caller, method, path, body, key).await;
+        }
+        let own = format!("soak-again-{}-{:016x}", self.seed, self.insisted.fetch_add(1, Ordering::Relaxed));
+        let key = key.unwrap_or(&own);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.ask(caller, method.clone(), path, body.clone(), Some(key)).await?;
+            if answer.1["code"] != "outcome_unknown" || Instant::now() > until {
+                return Ok(answer);
+            }
+            self.tally.count("repeated", "outcome_unknown");
         }
     }
 
@@ -262,6 +296,9 @@ impl World {
         // Other restaurants come and go; the auditor only sees the demo.
         if path.starts_with("/restaurants/soak-") || !(path.contains("/demo/") || self.ledger().contains_key(id)) {
             return;
+        }
+        if let Some(name) = ticket["ref"].as_str() {
+            self.refs().insert(name.to_owned());
         }
         let at = stamp(answer);
         let mut ledger = self.ledger();
