@@ -25,10 +25,12 @@ async fn migrate_further(database: &TestDatabase) {
     sqlx::query(AssertSqlSafe(sql)).execute(&mut database.connect().await).await.expect("SQL");
 }
 
-/// A command that ends by itself.
+/// A command that ends by itself, within a minute.
 fn run(subcommand: &str, database: &Secret) -> (Option<i32>, String) {
     let data = folder();
-    let mut command = with_settings(dying_with_us(BINARY), data.path(), subcommand);
+    let mut command = dying_with_us("timeout");
+    command.args(["60", BINARY]);
+    let mut command = with_settings(command, data.path(), subcommand);
     let command = command
         .env("WAITLESS_REDIS_URL", given("WAITLESS_TEST_REDIS_URL"))
         .env("WAITLESS_DATABASE_URL", database.expose())
