@@ -379,6 +379,9 @@ mod tests {
             log_len_max,
             resync_gap,
             bye_max,
+            byes_per_s,
+            byes_spread_min,
+            retry_max,
             ..
         } = HubSettings::default();
         let ServeSettings { head_max, stall_max } = ServeSettings::default();
@@ -400,6 +403,9 @@ mod tests {
             ("log_len_max", thousands(log_len_max)),
             ("resync_gap", seconds(resync_gap)),
             ("bye_max", seconds(bye_max)),
+            ("byes_per_s", thousands(byes_per_s as usize)),
+            ("byes_spread_min", seconds(byes_spread_min)),
+            ("retry_max", millis(retry_max)),
             ("head_max", seconds(head_max)),
             ("stall_max", seconds(stall_max)),
             ("request_max", seconds(api::REQUEST_MAX)),

@@ -60,7 +60,7 @@ pub struct Settings {
     /// Log filter, as in `info,waitless=debug`; add `,format=text` for people
     #[arg(long, env = "WAITLESS_LOG", default_value = "info", global = true)]
     pub log: String,
-    /// How long a stopping server spreads its good-byes over, in milliseconds
+    /// Longest spread of a stopping server's good-byes, in milliseconds; up to 2,000 screens take 1 s
     #[arg(long, env = "WAITLESS_DRAIN_MS", default_value_t = 5_000, global = true)]
     pub drain_ms: u64,
 }
@@ -136,7 +136,7 @@ pub struct Config {
     pub keep_tickets_days: u32,
     /// Enforce limits.
     pub limits: bool,
-    /// Spread of the drain.
+    /// Longest spread of the drain.
     pub drain: Duration,
     /// First part of every Redis key: `wl`, or something of its own for each test.
     pub namespace: String,

@@ -51,7 +51,12 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Ended> {
     let cli = cli::read().map_err(|lines| Ended { code: Ended::BAD_CONFIGURATION, lines })?;
-    telemetry::start(&cli.settings.log).map_err(|line| Ended::new(Ended::BAD_CONFIGURATION, line))?;
+    let log_file = match &cli.command {
+        Command::Serve { started_by_dev: Some(data), .. } => Some(dev::server_log(data)),
+        _ => None,
+    };
+    telemetry::start(&cli.settings.log, log_file.as_deref())
+        .map_err(|line| Ended::new(Ended::BAD_CONFIGURATION, line))?;
     match cli.command {
         Command::Serve { share_port, started_by_dev } => serve(&cli.settings, share_port, started_by_dev.is_some()),
         Command::Dev { lan } => supervise(&cli.settings, lan),

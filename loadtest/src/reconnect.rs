@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Options {
     #[command(flatten)]
     crowd: fanout::Options,
-    /// All come back at random moments within so many seconds; the server's own good-byes spread them over three
+    /// All come back at random moments within so many seconds; a stopping server spreads 5,000 good-byes over 2.5
     #[arg(long, default_value_t = 3.0)]
     within_s: f64,
 }

@@ -1,5 +1,5 @@
-//! What every answer gets, whoever made it: a request id, its headers, its problem rendered, its time measured, one
-//! line in the log.
+//! What every answer gets, whoever made it: a request id, its headers, its problem rendered, its time measured; and,
+//! where somebody may look for it, one line in the log.
 //!
 //! Invariant: paths are logged as templates and nothing else of the request is: no ticket id, address, name or query.
 
@@ -34,7 +34,10 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id taken over from a client or proxy.
 const REQUEST_ID_LEN_MAX: usize = 128;
 
-/// Paths that are asked for all the time, by machines: their good answers are not worth a line.
+/// An answer that took so long is worth a line.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// Paths that are asked for all the time, by machines: only what fails there is worth a line.
 const QUIET: [&str; 4] = ["/healthz", "/readyz", "/metrics", pages::ASSETS];
 
 /// The policy for pages of this public URL. To Safari before 15.4 a WebSocket to the page's own host is not `'self'`,
@@ -78,6 +81,9 @@ pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Respo
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| api.content_security_policy.clone());
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if api.readiness.is_draining() {
+        close_after_this(headers);
+    }
     if let Some(cookie) = renewed
         && may_carry_a_session(headers)
     {
@@ -88,11 +94,22 @@ pub async fn edge(State(api): State<Api>, request: Request, next: Next) -> Respo
     let duration = started.elapsed();
     api.metrics.http_requests.with_label_values(&[&route, method, status.as_str()]).inc();
     api.metrics.http_request_seconds.with_label_values(&[&*route]).observe(duration.as_secs_f64());
-    if status.is_server_error() || !QUIET.contains(&&*route) {
-        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        span.in_scope(|| tracing::info!(http.status = status.as_u16(), duration_ms, "answered"));
+    let quiet = QUIET.contains(&&*route);
+    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let http_status = status.as_u16();
+    // What is answered well is counted; a line for each would be most of the log, and hide the others.
+    if status.is_server_error() || (!quiet && (status.is_client_error() || duration >= SLOW)) {
+        span.in_scope(|| tracing::info!(http.status = http_status, duration_ms, "answered"));
+    } else if !quiet {
+        span.in_scope(|| tracing::debug!(http.status = http_status, duration_ms, "answered"));
     }
     response
+}
+
+/// A proxy that keeps connections would send something into one just when it is closed, and could not know whether it
+/// was taken. What is being upgraded is no longer ours to close.
+fn close_after_this(headers: &mut HeaderMap) {
+    headers.entry(header::CONNECTION).or_insert(HeaderValue::from_static("close"));
 }
 
 /// Not over a cookie that a handler set, and not where a cache would hand one person's session to another.
@@ -173,6 +190,16 @@ mod tests {
         assert!(carries(header::CACHE_CONTROL, "no-cache") && carries(header::CACHE_CONTROL, "no-store"));
         assert!(!carries(header::CACHE_CONTROL, "public, max-age=31536000, immutable"));
         assert!(!carries(header::SET_COOKIE, "wl_session=; Max-Age=0"), "sign-out stays a sign-out");
+    }
+
+    #[test]
+    fn a_connection_is_kept_for_what_it_was_upgraded_to() {
+        for (answered, told) in [(None, "close"), (Some("upgrade"), "upgrade")] {
+            let mut headers: HeaderMap =
+                answered.map(|value| (header::CONNECTION, HeaderValue::from_static(value))).into_iter().collect();
+            close_after_this(&mut headers);
+            assert_eq!(headers[header::CONNECTION], told);
+        }
     }
 
     #[test]

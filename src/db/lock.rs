@@ -1,22 +1,22 @@
 //! One rebuilder at a time per restaurant, over all servers.
 //!
-//! A session-level advisory lock on a connection of its own: it ends with [`RebuildLock::release`], with a drop, with
-//! this process, and with PostgreSQL. The last is why the holder must not trust it alone: a rebuild also carries a
-//! token in Redis that its later batches check.
+//! A session-level advisory lock on a connection that nothing else uses meanwhile: it ends with
+//! [`RebuildLock::release`], with a drop, with this process, and with PostgreSQL. The last is why the holder must not
+//! trust it alone: a rebuild also carries a token in Redis that its later batches check.
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection,
+    Connection as _,
     postgres::{PgAdvisoryLock, PgAdvisoryLockKey},
 };
 
-use super::{CALL_TIMEOUT, Db, DbError};
+use super::{CALL_TIMEOUT, Db, DbError, pool::Lease};
 use crate::domain::RestaurantId;
 
 /// The right to rebuild one restaurant's live state.
 #[derive(Debug)]
 #[must_use = "dropping it lets the next rebuilder in"]
 pub struct RebuildLock {
-    connection: PgConnection,
+    connection: Lease,
 }
 
 /// Takes the lock of this restaurant, unless somebody holds it.
@@ -25,13 +25,14 @@ pub struct RebuildLock {
 /// When PostgreSQL does not answer.
 ///
 /// # Cancel safety
-/// Dropping the future leaves no lock behind: the connection closes with it.
+/// Dropping the future leaves no lock behind: the connection is unlocked before another may use it.
 pub async fn try_lock(db: &Db, restaurant: RestaurantId) -> Result<Option<RebuildLock>, DbError> {
     let key = key(restaurant);
     db.bounded::<_, DbError>(async {
-        let mut connection = db.options.connect().await?;
+        let mut connection = db.locks.acquire().await?;
+        connection.unlock_afterwards();
         let taken = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "taken!""#, key)
-            .fetch_one(&mut connection)
+            .fetch_one(&mut *connection)
             .await?;
         Ok(taken.then_some(RebuildLock { connection }))
     })
@@ -47,12 +48,9 @@ impl RebuildLock {
     /// Lets the next rebuilder in, at once.
     ///
     /// # Errors
-    /// When PostgreSQL does not take the good-bye; the lock ends all the same.
+    /// When PostgreSQL does not answer; the lock ends with its connection then.
     pub async fn release(self) -> Result<(), DbError> {
-        match tokio::time::timeout(CALL_TIMEOUT, self.connection.close()).await {
-            Ok(closed) => Ok(closed?),
-            Err(_) => Err(DbError::TimedOut),
-        }
+        Ok(self.connection.give_back().await?)
     }
 }
 

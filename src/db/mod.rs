@@ -2,18 +2,16 @@
 //! is compiled (against `.sqlx`, which `migrations/prepare` writes).
 //!
 //! It deliberately knows nothing of live queues: those are Redis's. A server starts with PostgreSQL down and recovers
-//! by itself: connections are opened when first needed, and every call ends within [`CALL_TIMEOUT`], also when
-//! the server behind the connection is frozen.
+//! by itself: connections are opened when first needed ([`pool`]), and every call ends within [`CALL_TIMEOUT`], also
+//! when the server behind the connection is frozen.
 //!
 //! Invariant: bind values are never logged, the statements neither.
 
 use std::{future::Future, str::FromStr as _, time::Duration};
 
-use sqlx::{
-    ConnectOptions as _, Connection as _, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
+use self::pool::{Gate, Pool};
 use crate::config::Secret;
 
 pub mod accounts;
@@ -21,6 +19,7 @@ mod error;
 pub mod history;
 pub mod lock;
 pub mod policies;
+pub mod pool;
 pub mod record;
 pub mod restaurants;
 pub mod retention;
@@ -30,22 +29,26 @@ pub mod sessions;
 pub use error::DbError;
 pub use schema::SchemaMismatch;
 
-/// Longest wait for a connection, connecting included.
-pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest run of one statement, ended by PostgreSQL.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
 /// Longest call, ended here whatever PostgreSQL does.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most connections of one server. Live queues do not need them; a burst of sign-ins waits.
-pub const CONNECTIONS_MAX: u32 = 16;
+pub const CONNECTIONS_MAX: usize = 16;
+/// Most connections beside these whose advisory locks are in use.
+const LOCKS_MAX: usize = 8;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
-/// The pool. Cheap to clone.
+/// The database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pool: PgPool,
+    pool: Pool,
+    /// A holder of a lock also needs a connection for its work: if both came from one pool, holders could wait for each
+    /// other.
+    locks: Pool,
     options: PgConnectOptions,
+    gate: Gate,
 }
 
 impl Db {
@@ -60,24 +63,12 @@ impl Db {
             ("lock_timeout", milliseconds(STATEMENT_TIMEOUT)),
             ("idle_in_transaction_session_timeout", milliseconds(CALL_TIMEOUT)),
         ]);
-        Ok(Self::with(options, CONNECTIONS_MAX))
+        Ok(Self::with(options, CONNECTIONS_MAX, Gate::default()))
     }
 
-    fn with(options: PgConnectOptions, connections_max: u32) -> Self {
-        let pool = PgPoolOptions::new()
-            .max_connections(connections_max)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .after_release(|connection, _| {
-                // sqlx tests a returned connection without a limit; a frozen server would keep its place for ever.
-                Box::pin(async move {
-                    match tokio::time::timeout(ACQUIRE_TIMEOUT, connection.ping()).await {
-                        Ok(answer) => answer.map(|()| true),
-                        Err(elapsed) => Err(sqlx::Error::Io(elapsed.into())),
-                    }
-                })
-            })
-            .connect_lazy_with(options.clone());
-        Self { pool, options }
+    fn with(options: PgConnectOptions, connections_max: usize, gate: Gate) -> Self {
+        let pool = |connections_max| Pool::new(options.clone(), connections_max, gate.clone());
+        Self { pool: pool(connections_max), locks: pool(LOCKS_MAX), options, gate }
     }
 
     /// Whether PostgreSQL answers.
@@ -88,9 +79,9 @@ impl Db {
         self.bounded(async { sqlx::query_scalar!(r#"SELECT 1 AS "one!""#).fetch_one(&self.pool).await.map(drop) }).await
     }
 
-    /// Closes the pool: calls under way finish, later ones fail.
+    /// Closes the pools: calls under way finish, later ones fail.
     pub async fn close(&self) {
-        self.pool.close().await;
+        tokio::join!(self.pool.close(), self.locks.close());
     }
 
     /// Ends `call` at [`CALL_TIMEOUT`].
@@ -106,16 +97,17 @@ impl Db {
 /// has migrated the database.
 pub async fn migrate(url: &Secret) -> Result<(), DbError> {
     // A migration may take its time, so no statement timeout here.
-    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(CALL_TIMEOUT).connect_lazy_with(parse(url)?);
-    let migrated = async {
-        match schema::check(&mut *pool.acquire().await?).await {
-            Ok(()) | Err(DbError::Schema(SchemaMismatch::NotMigrated | SchemaMismatch::Older { .. })) => {}
-            Err(error) => return Err(error),
+    let pool = Pool::new(parse(url)?, 1, Gate::default());
+    let mut connection = pool.acquire_within(pool::CONNECT_TIMEOUT).await?;
+    let migrated = match schema::check(&mut connection).await {
+        Ok(()) | Err(DbError::Schema(SchemaMismatch::NotMigrated | SchemaMismatch::Older { .. })) => {
+            MIGRATOR.run(&mut *connection).await.map_err(DbError::from)
         }
-        Ok(MIGRATOR.run(&pool).await?)
+        Err(error) => Err(error),
     };
-    let migrated = migrated.await;
     pool.close().await;
+    // The connection is closed when it is back.
+    let _ = connection.give_back().await;
     migrated
 }
 

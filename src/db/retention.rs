@@ -7,7 +7,7 @@
 //! Time is PostgreSQL's.
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection,
+    Connection as _, PgConnection,
     postgres::{PgAdvisoryLock, PgAdvisoryLockKey},
 };
 
@@ -73,11 +73,12 @@ impl Swept {
 /// When PostgreSQL does not answer. What was done before stays done.
 ///
 /// # Cancel safety
-/// Dropping the future ends the connection, and with it the step under way and the lock.
+/// Dropping the future rolls back the step under way and ends the lock.
 pub async fn sweep(db: &Db, keep_tickets_days: u32, mut told: impl FnMut(&Swept)) -> Result<Option<Swept>, DbError> {
-    let mut connection = db.bounded(db.options.connect()).await?;
+    let mut connection = db.bounded(db.locks.acquire()).await?;
+    connection.unlock_afterwards();
     let locking = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "taken!""#, lock_key());
-    if !db.bounded(locking.fetch_one(&mut connection)).await? {
+    if !db.bounded(locking.fetch_one(&mut *connection)).await? {
         return Ok(None);
     }
     let days = i32::try_from(keep_tickets_days).unwrap_or(i32::MAX);
@@ -90,8 +91,8 @@ pub async fn sweep(db: &Db, keep_tickets_days: u32, mut told: impl FnMut(&Swept)
             all = all + one;
         }
     }
-    // The lock ends with the connection, whether it says good-bye or not.
-    let _ = db.bounded(connection.close()).await;
+    // If PostgreSQL does not answer, the lock ends with the connection.
+    let _ = connection.give_back().await;
     Ok(Some(all))
 }
 

@@ -277,7 +277,9 @@ impl Life {
     fn log_tail(&self, folder: &Folder, name: &str) -> io::Result<String> {
         let mut log = File::open(folder.log_path(name))?;
         let len = fs::metadata(folder.log_path(name))?.len();
-        log.seek(SeekFrom::Start(self.log_from.max(len.saturating_sub(LOG_TAIL_LEN))))?;
+        // A log that is shorter than when this run began was set aside meanwhile.
+        let from = if len < self.log_from { 0 } else { self.log_from };
+        log.seek(SeekFrom::Start(from.max(len.saturating_sub(LOG_TAIL_LEN))))?;
         let mut tail = Vec::new();
         log.read_to_end(&mut tail)?;
         Ok(String::from_utf8_lossy(&tail).into_owned())

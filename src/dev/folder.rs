@@ -4,7 +4,8 @@
 //! dev.lock                             held by the running `dev`
 //! {dev,server,redis,postgres}.pid      who runs; gone after an orderly stop
 //! {redis,postgres}.url                 how to reach the private servers, password included
-//! {server,redis,postgres}.log          what they say (the server only when there is no terminal to say it to)
+//! {server,redis,postgres}.log          what they say (the server only when there is no terminal to say it to);
+//!                                      .1, .2: what was set aside
 //! secret                               the signing key, made once
 //! demo-password                        of the demo accounts with `--lan`, made once
 //! store/                               redis/ and postgres/: the data itself; elsewhere if it must be (identity.rs)
@@ -21,9 +22,8 @@ use std::{
 use nix::sys::statvfs::statvfs;
 
 use super::{error::DevError, lan};
+use crate::telemetry::log_file;
 
-/// A log larger than this is set aside when `dev` starts.
-const LOG_LEN_MAX: u64 = 10 * 1024 * 1024;
 /// With less than this left a disk counts as full: Redis and PostgreSQL grow their logs by about as much at once.
 const ROOM_MIN: u64 = 2 * 1024 * 1024;
 
@@ -133,21 +133,44 @@ impl Folder {
     /// When the disk refuses.
     pub(super) fn open_log(&self, name: &str) -> io::Result<File> {
         let path = self.log_path(name);
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LOG_LEN_MAX) {
-            fs::rename(&path, path.with_extension("log.old"))?;
+        if is_large(&path) {
+            log_file::set_aside(&path, kept(name))?;
         }
-        OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+        log_file::open(&path)
+    }
+
+    /// Empties `<name>.log` if it is large: for a child that does not set its log aside itself.
+    pub(super) fn shorten_log(&self, name: &str) {
+        let path = self.log_path(name);
+        if is_large(&path) {
+            // A disk that refuses is asked again.
+            let _ = log_file::empty_aside(&path);
+        }
     }
 
     /// Where the log of a child is.
     pub(super) fn log_path(&self, name: &str) -> PathBuf {
-        self.path.join(format!("{name}.log"))
+        log_path(&self.path, name)
     }
 
     /// True when the disk has no room left for the data.
     pub(super) fn is_full(&self) -> bool {
         is_full(&self.path)
     }
+}
+
+/// Where the log of a child is, in the data folder.
+pub(super) fn log_path(data: &Path, name: &str) -> PathBuf {
+    data.join(format!("{name}.log"))
+}
+
+fn is_large(log: &Path) -> bool {
+    fs::metadata(log).is_ok_and(|metadata| metadata.len() > log_file::LEN_MAX)
+}
+
+/// How many logs that were set aside are kept: of those that say little, one.
+fn kept(name: &str) -> u32 {
+    if name == super::SERVER { log_file::KEPT } else { 1 }
 }
 
 /// True when the disk that holds `path` has no room left.

@@ -12,7 +12,9 @@
 use std::{
     io::Write as _,
     net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
     rc::Rc,
+    time::Duration,
 };
 
 use tokio::task::LocalSet;
@@ -49,6 +51,19 @@ use postgres::Postgres;
 use programs::Programs;
 use redis::Redis;
 use server::Server;
+
+/// The server child's name in messages and file names.
+const SERVER: &str = "server";
+
+/// Between two looks whether a log has become large.
+const LOGS_PERIOD: Duration = Duration::from_secs(30);
+
+/// The log of the server child that `dev` starts with this data folder. The child itself sets it aside when it is
+/// large, so that nothing is lost and nobody has to be awake for it.
+#[must_use]
+pub fn server_log(data: &Path) -> PathBuf {
+    folder::log_path(data, SERVER)
+}
 
 /// The children that were started so far.
 #[derive(Default)]
@@ -143,7 +158,12 @@ async fn start(settings: &Settings, lan: bool, folder: &Rc<Folder>, running: &mu
     for line in welcome::lines(&config, &password, lan) {
         tell(&line);
     }
-    std::future::pending().await
+    loop {
+        tokio::time::sleep(LOGS_PERIOD).await;
+        for quiet in ["redis", "postgres"] {
+            folder.shorten_log(quiet);
+        }
+    }
 }
 
 /// Checks the settings before anything is started. The URLs of the private servers are not known yet, but sound.

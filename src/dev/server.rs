@@ -49,7 +49,7 @@ impl Server {
 
 impl Service for Server {
     fn name(&self) -> &'static str {
-        "server"
+        super::SERVER
     }
 
     fn command(&self) -> Command {

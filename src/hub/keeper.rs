@@ -200,10 +200,15 @@ impl Keeper {
         match outcome {
             Ok(snapshot) => {
                 let Self { room, touched, .. } = self;
-                match room.write(|state| state.replace(snapshot, now, touched)) {
-                    Ok(()) => {
-                        self.suspect = None;
-                        self.health(now, true, false);
+                // Both at once: nobody is shown the new state as one that is not live.
+                let replaced =
+                    room.write(|state| state.replace(snapshot, now, touched).map(|()| state.set_health(true, false)));
+                match replaced {
+                    Ok(live_again) => {
+                        (self.suspect, self.word_at) = (None, now);
+                        if live_again {
+                            self.room.bells.ring_all();
+                        }
                     }
                     // What was shown must not be taken back: wait for a source that is as far.
                     Err(older) => {

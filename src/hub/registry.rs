@@ -129,9 +129,11 @@ impl Hub {
         }
     }
 
-    /// Says good-bye to all watchers, spread over this time, and lets no more in. Returns when all are gone, or when
-    /// the time is over and who has not taken his good-bye has had his chance.
-    pub async fn drain(&self, reason: &str, spread: Duration) {
+    /// Says good-bye to all watchers, spread over what the other servers can take and `spread_max` at most, and lets no
+    /// more in. Returns when all are gone, or when the time is over and whoever has not taken the good-bye has had the
+    /// chance to.
+    pub async fn drain(&self, reason: &str, spread_max: Duration) {
+        let spread = self.inner.settings.byes_spread(self.inner.counters.connections()).min(spread_max);
         let drain = Drain { reason: reason.to_owned(), since: Instant::now(), spread };
         if self.inner.drain.set(drain).is_ok() {
             for room in self.inner.open_rooms() {

@@ -59,7 +59,13 @@ pub struct HubSettings {
     pub close_max: Duration,
     /// Who does not take his good-bye within this does not hold up the end of the server.
     pub bye_max: Duration,
-    /// The longest `retry_ms` of a good-bye.
+    /// A stopping server sends no more watchers a second to the others: well below what one machine was measured to
+    /// take (docs/BENCHMARKS.md), which has watchers of its own.
+    pub byes_per_s: u32,
+    /// Good-byes are spread over at least this, however few, so that proxies notice meanwhile that the server stops.
+    pub byes_spread_min: Duration,
+    /// The longest `retry_ms` of a good-bye. Good-byes are spread already; a client that also has a first back-off of
+    /// its own, as the pages do, waits no longer than after a cut connection.
     pub retry_max: Duration,
 }
 
@@ -93,8 +99,18 @@ impl Default for HubSettings {
             dismissal_check: Duration::from_secs(1),
             close_max: Duration::from_secs(1),
             bye_max: Duration::from_secs(2),
-            retry_max: Duration::from_secs(3),
+            byes_per_s: 2_000,
+            byes_spread_min: Duration::from_secs(1),
+            retry_max: Duration::from_millis(250),
         }
+    }
+}
+
+impl HubSettings {
+    /// How long a stopping server takes to say good-bye to so many watchers, if it is given the time.
+    pub(super) fn byes_spread(&self, watchers: usize) -> Duration {
+        let watchers = u32::try_from(watchers).unwrap_or(u32::MAX);
+        (Duration::from_secs(1) * watchers / self.byes_per_s).max(self.byes_spread_min)
     }
 }
 
@@ -127,5 +143,18 @@ impl Cadence {
             return None;
         }
         Some(self.bands.iter().find(|(up_to, _)| ahead <= *up_to).map_or(self.far, |(_, interval)| *interval))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_byes_are_spread_by_what_the_other_servers_can_take() {
+        let settings = HubSettings::default();
+        for (watchers, spread_ms) in [(0, 1_000), (50, 1_000), (2_000, 1_000), (3_000, 1_500), (18_000, 9_000)] {
+            assert_eq!(settings.byes_spread(watchers), Duration::from_millis(spread_ms), "{watchers}");
+        }
     }
 }

@@ -42,6 +42,10 @@ const HEAD_LEN_MAX: usize = 32 * 1_024;
 /// Most bytes of each connection's buffers; a head has to fit.
 const BUFFER_LEN_MAX: usize = 2 * HEAD_LEN_MAX;
 
+/// A connection without a request stays open so long after the stop: a request that is on its way would be lost
+/// otherwise, and whoever sent it could not know whether it was taken.
+const LAST_REQUEST: Duration = Duration::from_millis(100);
+
 /// How long clients may take. The defaults are those of docs/OPERATIONS.md; tests shorten them.
 #[derive(Clone, Debug)]
 pub struct ServeSettings {
@@ -95,7 +99,12 @@ pub async fn run(
             }
         }
     }
-    drop(listener);
+    // Whom the system has connected meanwhile may have sent a request.
+    for (stream, peer) in unaccepted(listener) {
+        if let Ok(place) = places.take(peer.ip()) {
+            connections.spawn(serve(stream, peer, place, router.clone(), settings.clone(), stop.clone()));
+        }
+    }
     while connections.join_next().await.is_some() {}
 }
 
@@ -149,7 +158,7 @@ async fn serve(
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = last_request_sent(&stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -157,6 +166,27 @@ async fn serve(
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
+}
+
+/// The connections that wait to be accepted; nobody new can connect then.
+fn unaccepted(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let accepted = listener.into_std().map(|listener| {
+        // In non-blocking mode as ever: it ends when nobody waits.
+        let waiting = std::iter::from_fn(|| listener.accept().ok());
+        waiting.filter_map(|(stream, peer)| Some((of_the_runtime(stream).ok()?, peer))).collect()
+    });
+    accepted.unwrap_or_default()
+}
+
+fn of_the_runtime(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
+}
+
+/// The server stops, and what was sent before it stopped listening has been read.
+async fn last_request_sent(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LAST_REQUEST).await;
 }
 
 fn prepare(stream: &TcpStream, stall_max: Duration) -> io::Result<()> {

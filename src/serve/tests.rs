@@ -148,3 +148,23 @@ fn all_files_that_may_be_open_are_used() {
     raise_open_files();
     assert_eq!(getrlimit(RLIMIT_NOFILE), Ok((hard, hard)));
 }
+
+#[tokio::test]
+async fn what_was_sent_before_the_stop_is_answered() {
+    let server = server(ServeSettings::default(), 100).await;
+    // Nothing is awaited meanwhile: the server has seen none of it when it is told to stop.
+    let connections: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(server.address).expect("connected");
+            std::io::Write::write_all(&mut stream, b"GET /who HTTP/1.1\r\nhost: x\r\n\r\n").expect("sent");
+            of_the_runtime(stream).expect("a stream")
+        })
+        .collect();
+    server.stop.cancel();
+    for mut stream in connections {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("not reset");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer:?}");
+    }
+    timeout(PATIENCE, server.task).await.expect("the server ends").expect("no panic");
+}

@@ -16,6 +16,8 @@ use nix::{
     unistd::Pid,
 };
 
+use waitless::telemetry::log_file;
+
 use crate::harness::dev::{BINARY, DEADLINE, Dev, Disk, folder, is_alive, wait_for, waitless, with_settings};
 
 /// Runs a command that is expected to end by itself; its exit code and what it said.
@@ -174,6 +176,40 @@ fn a_child_that_is_killed_is_started_again_with_its_data() {
     for name in ["redis", "server", "postgres"] {
         assert_eq!(dev.said().matches(&format!("{name} stopped (signal 9)")).count(), 1, "{}", dev.said());
     }
+}
+
+#[test]
+fn a_large_log_is_set_aside_while_the_server_runs_and_no_line_is_lost() {
+    let temp = folder();
+    let data = temp.path().join("data");
+    fs::DirBuilder::new().mode(0o700).create(&data).expect("made");
+    let former = "what was said before\n".repeat(log_file::LEN_MAX as usize / 21 - 400);
+    let [log, older] = ["server.log", "server.log.1"].map(|name| data.join(name));
+    fs::write(&log, &former).expect("written");
+    let dev = Dev::start(&data, temp.path());
+    let ids: Vec<String> = (0..100).map(|nth| format!("refused-{nth}-of-them")).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("built");
+    runtime.block_on(async {
+        let http = reqwest::Client::new();
+        for id in &ids {
+            let request = http.get(format!("{}/v1/nothing", dev.url)).header("x-request-id", id);
+            assert_eq!(request.send().await.expect("an answer").status().as_u16(), 404);
+        }
+    });
+    let last = ids.last().expect("some");
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    wait_for("the last line", || read(&log).contains(last).then_some(()));
+    let [before, after] = [&older, &log].map(|path| read(path));
+    assert!(before.starts_with(&former) && before.len() <= log_file::LEN_MAX as usize, "{}", before.len());
+    for id in &ids {
+        let times = [&before, &after].map(|text| text.matches(&format!("\"{id}\"")).count());
+        assert_eq!(times.iter().sum::<usize>(), 1, "{id}: {times:?}");
+    }
+    assert!(before.contains(&ids[0]), "the switch came between them");
+    // A server that dies now is still explained, and the next one goes on with the new file.
+    dev.kill_child("server");
+    wait_for("server", || dev.serves().then_some(()));
+    assert!(read(&log).starts_with(&after), "the next one goes on with it");
 }
 
 #[test]

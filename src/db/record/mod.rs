@@ -19,7 +19,7 @@ use super::{Db, DbError};
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections of a recorder: some write, one looks after leases.
-const CONNECTIONS_MAX: u32 = 4;
+const CONNECTIONS_MAX: usize = 4;
 
 impl Db {
     /// The same database with connections of the recorder's own: its batches and the requests' reads do not wait for
@@ -27,7 +27,7 @@ impl Db {
     #[must_use]
     pub fn for_recording(&self) -> Self {
         let idle = [("idle_in_transaction_session_timeout", IDLE_TIMEOUT.as_millis().to_string())];
-        Self::with(self.options.clone().options(idle), CONNECTIONS_MAX)
+        Self::with(self.options.clone().options(idle), CONNECTIONS_MAX, self.gate.clone())
     }
 }
 

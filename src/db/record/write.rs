@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Postgres, Transaction};
-
 use super::{
-    super::{CALL_TIMEOUT, Db, DbError, to_i64},
+    super::{CALL_TIMEOUT, Db, DbError, pool::Transaction, to_i64},
     partition_of,
     rows::{AggregateRow, By, EventRow, KnownTicket, Rows, TicketRow},
 };
@@ -29,7 +27,7 @@ pub struct Move {
 
 /// A transaction that may write these partitions: no other can until it ends.
 pub struct Writing {
-    transaction: Transaction<'static, Postgres>,
+    transaction: Transaction,
     /// The last seq of each partition before this.
     seqs: HashMap<u16, i64>,
 }

@@ -18,12 +18,12 @@ impl BoardView {
     }
 
     pub(super) fn look(&mut self, room: &Room, resync: bool) -> Look {
-        let Key { version, door, .. } = room.board_key(self.door);
+        let Key { version, live, door } = room.board_key(self.door);
         if !resync && self.shown == Some((version, door)) {
-            return Look::default();
+            return Look::nothing(live);
         }
-        let (key, text) = room.board_keyed(self.door);
-        self.shown = Some((key.version, key.door));
-        Look { frame: Some((FrameType::Board, text)), ..Look::default() }
+        let (Key { version, live, door }, text) = room.board_keyed(self.door);
+        self.shown = Some((version, door));
+        Look { frame: Some((FrameType::Board, text)), ..Look::nothing(live) }
     }
 }

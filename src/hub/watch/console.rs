@@ -10,8 +10,12 @@ pub(super) struct ConsoleView {
 
 impl ConsoleView {
     pub(super) fn look(&mut self, room: &Room, resync: bool) -> Look {
+        let (version, live) = {
+            let state = room.state();
+            (state.version(), state.live())
+        };
         let (key, kind, text) = match self.shown.filter(|_| !resync) {
-            Some(shown) if shown == room.state().version() => return Look::default(),
+            Some(shown) if shown == version => return Look::nothing(live),
             Some(shown) => room.changes_since(shown),
             None => {
                 let (key, text) = room.queue_keyed();
@@ -19,6 +23,6 @@ impl ConsoleView {
             }
         };
         self.shown = Some(key.version);
-        Look { frame: Some((kind, text)), ..Look::default() }
+        Look { frame: Some((kind, text)), ..Look::nothing(key.live) }
     }
 }

@@ -147,8 +147,10 @@ struct Seldom {
 }
 
 /// What a look at the room found.
-#[derive(Default)]
 struct Look {
+    /// Whether the room was live at that very look, so also what the frame says: looked up again later, it may have
+    /// changed, and the client would not be told.
+    live: bool,
     /// To be sent now.
     frame: Option<(FrameType, Text)>,
     /// To be closed after it.
@@ -157,6 +159,13 @@ struct Look {
     again_at: Option<Instant>,
     /// The room cannot say; ask the source.
     missing: bool,
+}
+
+impl Look {
+    /// Nothing to say.
+    fn nothing(live: bool) -> Self {
+        Self { live, frame: None, end: None, again_at: None, missing: false }
+    }
 }
 
 /// What a watcher wants when it has spoken.
@@ -219,17 +228,17 @@ impl Watcher {
             let seldom = self.seldom();
             (seldom.resync_at, seldom.resynced_at) = (None, Some(now));
         }
-        let (mut look, live) = self.look(resync, now);
+        let mut look = self.look(resync, now);
         let mut ask = None;
         if look.missing {
-            if self.told.is_some_and(|told| told.live != live) {
+            if self.told.is_some_and(|told| told.live != look.live) {
                 // First that the room is no longer live, or is again.
                 look.again_at = Some(now);
             } else {
-                (look, ask) = self.look_at_source(now);
+                (look, ask) = self.look_at_source(look, now);
             }
         }
-        let every_ms = self.every_ms();
+        let (live, every_ms) = (look.live, self.every_ms());
         if let Some((kind, text)) = look.frame {
             self.say(say, kind, &text, Told { at: now, live, every_ms });
         }
@@ -254,27 +263,27 @@ impl Watcher {
         Ok(Next { at: times.flatten().fold(tick_at, Instant::min), ask })
     }
 
-    /// What the room shows, and whether it is live.
-    fn look(&mut self, resync: bool, now: Instant) -> (Look, bool) {
+    /// What the room shows.
+    fn look(&mut self, resync: bool, now: Instant) -> Look {
         let room = &self.room;
-        let look = match &mut self.view {
+        match &mut self.view {
             View::Board(view) => view.look(room, resync),
             View::Phone(view) => view.look(room, resync, now),
             View::Console(view) => view.look(room, resync),
-        };
-        (look, room.live())
+        }
     }
 
-    /// The room has forgotten the ticket, or does not know it yet.
-    fn look_at_source(&mut self, now: Instant) -> (Look, Option<TicketId>) {
+    /// The room has forgotten the ticket, or does not know it yet: nothing was seen at this look.
+    fn look_at_source(&mut self, mut look: Look, now: Instant) -> (Look, Option<TicketId>) {
+        look.missing = false;
         let answer = self.seldom().answer.take();
-        let View::Phone(view) = &mut self.view else { return (Look::default(), None) };
+        let View::Phone(view) = &mut self.view else { return (look, None) };
         if let Some(answer) = answer {
             return (view.learn(&self.room, answer, now), None);
         }
         let id = view.id().clone();
         let ask = (!std::mem::replace(&mut self.seldom().asking, true)).then_some(id);
-        (Look::default(), ask)
+        (look, ask)
     }
 
     /// What the source said of the ticket. To be followed by [`Watcher::speak`].
@@ -309,7 +318,7 @@ impl Watcher {
         self.told = Some(told);
     }
 
-    /// A server that stops says good-bye to each at a time of its own, so that not all come back at once.
+    /// A server that stops says good-bye to each at a time of its own, so that the others do not get all at once.
     fn leave_when_due(&mut self, now: Instant, say: &mut impl FnMut(&Text)) -> Result<(), CloseCode> {
         if self.room.hub.drain.get().is_none() {
             return Ok(());
@@ -320,8 +329,8 @@ impl Watcher {
         if now < *self.seldom().leave_at.get_or_insert_with(at_random) {
             return Ok(());
         }
-        let retry_ms = f64::from(millis(hub.settings.retry_max)) * rand::random::<f64>();
-        let bye = Text::encode(&Bye::new(&drain.reason, retry_ms as u64));
+        let retry_ms = rand::random_range(1..=u64::from(millis(hub.settings.retry_max)).max(1));
+        let bye = Text::encode(&Bye::new(&drain.reason, retry_ms));
         let every_ms = millis(hub.settings.tick_near);
         self.say(say, FrameType::Bye, &bye, Told { at: now, live: false, every_ms });
         Err(CloseCode::Restart)

@@ -72,25 +72,25 @@ impl PhoneView {
         let last = || Some(Arc::clone(&self.ticket)).filter(|ticket| !keeps(ticket, at));
         let ticket = state.replica().ticket(self.id()).cloned();
         let Some(ticket) = ticket.or_else(|| state.last_of(self.id())).or_else(last) else {
-            return Look { missing: true, ..Look::default() };
+            return Look { missing: true, ..Look::nothing(state.live()) };
         };
         self.show(room, &state, ticket, resync, now)
     }
 
     /// What the source says of a ticket that the room has forgotten, or does not know yet.
     pub(super) fn learn(&mut self, room: &Room, answer: Result<Option<Ticket>, SourceError>, now: Instant) -> Look {
-        let retry = Look { again_at: Some(now + room.hub.settings.snapshot_gap), ..Look::default() };
+        let retry = |live, after| Look { again_at: Some(now + after), ..Look::nothing(live) };
         match answer {
             // The record may know it, and be away for long.
-            Err(_) => Look { again_at: Some(now + room.hub.settings.check_every), ..Look::default() },
+            Err(_) => retry(room.live(), room.hub.settings.check_every),
             Ok(None) => {
                 let end = if room.rebuilt() { CloseCode::PlaceLost } else { CloseCode::NotFound };
-                Look { end: Some(end), ..Look::default() }
+                Look { end: Some(end), ..Look::nothing(room.live()) }
             }
             Ok(Some(ticket)) => {
                 let state = room.state();
                 if keeps(&ticket, state.clock().read(now)) {
-                    return retry;
+                    return retry(state.live(), room.hub.settings.snapshot_gap);
                 }
                 self.show(room, &state, Arc::new(ticket), true, now)
             }
@@ -103,7 +103,7 @@ impl PhoneView {
         let ahead = place.map(|place| place.ahead);
         let interval = ahead.and_then(|ahead| settings.cadence.interval(ahead));
         let own = self.shown.is_none() || self.common != state.common() || !Arc::ptr_eq(&self.ticket, &ticket);
-        let mut look = Look::default();
+        let mut look = Look::nothing(state.live());
         let changed = own || self.version != state.version();
         let due = interval.is_none() || self.position_at(interval) <= now;
         if resync || (changed && (own || due)) {

@@ -1,9 +1,12 @@
 //! Life without PostgreSQL: a server starts, calls end, and it recovers by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::Connection as _;
-use waitless::db::{CONNECTIONS_MAX, Db, DbError, restaurants};
+use waitless::{
+    db::{CALL_TIMEOUT, CONNECTIONS_MAX, Db, DbError, lock, restaurants},
+    domain::RestaurantId,
+};
 
 use crate::harness::{
     database::fresh_database,
@@ -35,7 +38,68 @@ async fn a_frozen_postgresql_ends_calls_and_is_left_for_a_new_connection() {
     let error = restaurants::by_slug(&db, "demo").await.expect_err("nothing arrives");
     assert!(error.is_transient(), "{error:?}");
     wire.set(Flow::Open);
-    assert_eq!(restaurants::by_slug(&db, "demo").await.expect("a new connection"), None);
+    // What was begun meanwhile stays frozen, so another attempt is begun beside it.
+    let answer = until("there is a new connection", async || restaurants::by_slug(&db, "demo").await.ok()).await;
+    assert_eq!(answer, None);
+}
+
+/// Each call gives up long before a connection gets through, and all of them try again at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_starved_postgresql_is_reached_although_no_call_waits_for_so_long() {
+    let database = fresh_database().await;
+    let (wire, url) = Wire::to_secret(&database.url, Flow::Open);
+    let db = Db::connect_lazy(&url).expect("a URL");
+    let recorder = db.for_recording();
+    for db in [&db, &recorder] {
+        db.ping().await.expect("the wire is open");
+    }
+    wire.set(Flow::Gone);
+    until("it is away", async || db.ping().await.err()).await;
+    wire.set(Flow::Starved(Duration::from_secs(3)));
+    let began = Instant::now();
+    let calls = (0..12).map(|number| {
+        let db = if number % 3 == 0 { recorder.clone() } else { db.clone() };
+        tokio::spawn(async move {
+            loop {
+                let asked = Instant::now();
+                match db.ping().await {
+                    Ok(()) => return,
+                    Err(error) => assert!(error.is_transient(), "{error:?}"),
+                }
+                assert!(asked.elapsed() < CALL_TIMEOUT, "{:?}", asked.elapsed());
+            }
+        })
+    });
+    let calls: Vec<_> = calls.collect();
+    let locking = tokio::spawn(async move {
+        loop {
+            match lock::try_lock(&db, RestaurantId(1)).await {
+                Ok(Some(lock)) => return lock.release().await.expect("it is released"),
+                Ok(None) => panic!("nobody else wants it"),
+                Err(error) => assert!(error.is_transient(), "{error:?}"),
+            }
+        }
+    });
+    for call in calls {
+        within(call).await.expect("every call is answered in the end");
+    }
+    let answered = began.elapsed();
+    within(locking).await.expect("a lock is taken in the end");
+    let locked = began.elapsed();
+    println!("answered after {answered:?}, locked after {locked:?}");
+    assert!(locked.max(answered) < Duration::from_secs(20), "answered after {answered:?}, locked after {locked:?}");
+}
+
+#[tokio::test]
+async fn what_postgresql_refuses_for_good_is_told_at_once() {
+    let database = fresh_database().await;
+    let mut url = url::Url::parse(database.url.expose()).expect("a URL");
+    url.set_path("waitless_no_such_database");
+    let db = Db::connect_lazy(&String::from(url).into()).expect("a URL");
+    let asked = Instant::now();
+    let error = db.ping().await.expect_err("there is no such database");
+    assert!(!error.is_transient() && error.to_string().contains("does not exist"), "{error:?}");
+    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
 }
 
 #[tokio::test]
@@ -56,7 +120,7 @@ async fn calls_under_way_end_when_postgresql_freezes_and_their_connections_are_r
     let waiting =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     within(async {
-        while database.count(waiting).await < i64::from(CONNECTIONS_MAX) {
+        while database.count(waiting).await < CONNECTIONS_MAX as i64 {
             tokio::task::yield_now().await;
         }
     })

@@ -9,10 +9,14 @@ use std::{
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::{bounded::DEMO, report::Report, scale};
 use crate::harness::{
     app::TestApp,
+    process::{Server, demo_database},
+    redis_of_ones_own::OwnRedis,
+    until,
     watch::{Heard, Watcher},
 };
 
@@ -119,7 +123,7 @@ async fn no_phone_is_staler_than_its_distance_allows() {
             })
         })
         .collect();
-    crate::harness::until("every phone shows something", async || {
+    until("every phone shows something", async || {
         shown.iter().all(|shown| !shown.lock().expect("lock").is_empty()).then_some(())
     })
     .await;
@@ -136,7 +140,7 @@ async fn no_phone_is_staler_than_its_distance_allows() {
     let called_in = began.elapsed();
     // The end: every phone shows the exact position, within the longest interval.
     let settling = Instant::now();
-    crate::harness::until("every phone shows where it stands", async || {
+    until("every phone shows where it stands", async || {
         let exact = shown.iter().zip(&places).all(|(shown, place)| {
             shown.lock().expect("lock").last().is_some_and(|last| last.ahead == record.ahead(*place, u64::MAX))
         });
@@ -195,4 +199,74 @@ async fn no_phone_is_staler_than_its_distance_allows() {
     let all = (phones * changes) as u64;
     assert!(frames.iter().sum::<u64>() < all / 2, "{frames:?} of {all}");
     reading.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// Everybody is told whether what he sees is live, soon after the server or its Redis was frozen and thawed while the
+/// line moved: also a phone far back, which would else hear of it only with its next tick, 20 s later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_left_not_live_after_a_freeze() {
+    const PHONES: usize = 120;
+    /// Longer than a room waits for a word from Redis.
+    const FREEZE: Duration = Duration::from_millis(3_500);
+    const LIVE_WITHIN: Duration = Duration::from_secs(5);
+    let mut report = Report::of("live_again_after_freezes");
+    let (redis, database) = (OwnRedis::durable().await, demo_database().await);
+    let server = Server::start(&redis.url, &database).await;
+    // It goes on while the other is frozen.
+    let other = server.sibling().await;
+    let token = other.sign_in("staff").await.1.expect("a token");
+    let post = async |path: &str, body: Value| -> Value {
+        let request = other.http.post(other.url(&format!("{DEMO}{path}"))).bearer_auth(&token).json(&body);
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    };
+    let party = json!({ "line": "A", "adults": 2, "channel": "onsite" });
+    let joined = join_all((0..PHONES).map(|_| post("/tickets", party.clone()))).await;
+    let said: Vec<Arc<Mutex<Option<bool>>>> = (0..PHONES).map(|_| Arc::default()).collect();
+    let mut reading = JoinSet::new();
+    for (ticket, said) in joined.iter().zip(said.clone()) {
+        let url = format!("ws://{}/v1/tickets/{}/live", server.addr, ticket["id"].as_str().expect("an id"));
+        let mut watcher = Watcher::connect(&url, None).await.expect("let in");
+        reading.spawn(async move {
+            while let Heard::Frame(frame) = watcher.any().await {
+                *said.lock().expect("lock") = frame["live"].as_bool();
+            }
+        });
+    }
+    let live = || said.iter().filter(|said| *said.lock().expect("lock") == Some(true)).count();
+    until("all are live", async || (live() == PHONES).then_some(())).await;
+    let mut slowest = Duration::ZERO;
+    for round in 0..2 * scale() {
+        let freezes_server = round % 2 == 0;
+        if freezes_server {
+            server.freeze()
+        } else {
+            redis.freeze()
+        }
+        let frozen = Instant::now();
+        while frozen.elapsed() < FREEZE {
+            if freezes_server {
+                post("/lines/A/call-next", json!({})).await;
+                post("/tickets", party.clone()).await;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        if freezes_server {
+            server.thaw()
+        } else {
+            redis.thaw()
+        }
+        let thawed = Instant::now();
+        // A frame that was under way may say what was: so all of them at several looks.
+        let mut looks = 0;
+        until("all are live again", async || {
+            looks = if live() == PHONES { looks + 1 } else { 0 };
+            (looks == 10).then_some(())
+        })
+        .await;
+        slowest = slowest.max(thawed.elapsed());
+        assert!(thawed.elapsed() < LIVE_WITHIN, "round {round}: all were live only after {:?}", thawed.elapsed());
+    }
+    report.figure("phones", PHONES);
+    report.figure("freezes", 2 * scale());
+    report.figure("live_again_ms", slowest.as_millis() as u64);
 }

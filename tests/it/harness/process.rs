@@ -125,7 +125,14 @@ impl Server {
         let _ = self.child.wait();
     }
 
-    /// Starts it again after [`Server::kill`], on the same port; waits until it is ready.
+    /// Stops it in order, and waits for its end.
+    pub async fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let status = until("the server ends", async || self.child.try_wait().expect("is watched")).await;
+        assert!(status.success(), "{status}: {}", self.said());
+    }
+
+    /// Starts it again after [`Server::kill`] or [`Server::stop`], on the same port; waits until it is ready.
     pub async fn restart(&mut self) {
         self.begin_again();
         self.ready().await;

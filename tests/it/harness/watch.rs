@@ -36,12 +36,19 @@ impl Watcher {
     /// The next frame or the end, ticks left out.
     pub async fn next(&mut self) -> Heard {
         loop {
+            match self.any().await {
+                Heard::Frame(frame) if frame["type"] == "tick" => {}
+                heard => return heard,
+            }
+        }
+    }
+
+    /// The next frame or the end.
+    pub async fn any(&mut self) -> Heard {
+        loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    let frame: Value = serde_json::from_str(&text).expect("a frame is JSON");
-                    if frame["type"] != "tick" {
-                        return Heard::Frame(frame);
-                    }
+                    return Heard::Frame(serde_json::from_str(&text).expect("a frame is JSON"));
                 }
                 Some(Ok(Message::Close(frame))) => return Heard::Closed(frame.map(|frame| frame.code.into())),
                 Some(Ok(_)) => {}

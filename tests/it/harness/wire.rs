@@ -27,6 +27,9 @@ pub enum Flow {
     Open,
     /// Everything arrives so much later, in both directions.
     Slow(Duration),
+    /// As a server without CPU: a new connection gets through only after so much work, which all who come in share, also
+    /// those who have left meanwhile. What is connected goes on.
+    Starved(Duration),
     /// What is connected stays connected, and nothing arrives, ever; a new connection does not get through either.
     Frozen,
     /// Nobody listens, and what was connected is cut.
@@ -43,6 +46,7 @@ pub struct Wire {
 #[derive(Default)]
 struct Marks {
     asked_bytes: AtomicU64,
+    entering: AtomicUsize,
     swallowing: Swallowing,
 }
 
@@ -134,6 +138,10 @@ fn listen_at(address: SocketAddr) -> TcpListener {
 
 async fn carry(client: TcpStream, server: Arc<str>, flow: watch::Receiver<Flow>, marks: Arc<Marks>) {
     let mut watching = flow.clone();
+    let now = *flow.borrow();
+    if let Flow::Starved(work) = now {
+        enter(work, &marks.entering).await;
+    }
     let Ok(upstream) = TcpStream::connect(&*server).await else { return };
     for socket in [&client, &upstream] {
         socket.set_nodelay(true).expect("permitted");
@@ -155,6 +163,21 @@ async fn carry(client: TcpStream, server: Arc<str>, flow: watch::Receiver<Flow>,
         // Both sockets stay open until the wire is cut or the test ends.
         let _ = watching.wait_for(|flow| *flow == Flow::Gone).await;
     }
+}
+
+/// Waits until a starved server has done this work beside that for the others.
+async fn enter(work: Duration, entering: &AtomicUsize) {
+    const STEP: Duration = Duration::from_millis(10);
+    entering.fetch_add(1, Ordering::SeqCst);
+    let mut left = work;
+    let mut at = Instant::now();
+    while !left.is_zero() {
+        at += STEP;
+        tokio::time::sleep_until(at).await;
+        let share = u32::try_from(entering.load(Ordering::SeqCst)).expect("a few").max(1);
+        left = left.saturating_sub(STEP / share);
+    }
+    entering.fetch_sub(1, Ordering::SeqCst);
 }
 
 /// Which way bytes go.

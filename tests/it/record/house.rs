@@ -313,9 +313,13 @@ impl House {
     /// Waits until the life that Redis is in was compared with the record, and everything is recorded.
     pub async fn compared(&self) {
         until("this life of Redis was compared with the record", async || {
-            let epoch = self.queue().await["epoch"].as_i64().filter(|epoch| *epoch > self.lost_epoch)?;
-            let compared = "SELECT coalesce(max(reconciled), 0) FROM aggregates WHERE aggregate LIKE 'restaurant:%'";
-            (self.database.count(compared).await >= epoch).then_some(())
+            self.queue().await["epoch"].as_i64().filter(|epoch| *epoch > self.lost_epoch)?;
+            let keys: Vec<String> = self.redis.ask(&["KEYS", "*:meta"]).await.expect("KEYS");
+            let meta = keys.first()?;
+            let src = format!("{}:src", meta.rsplitn(3, ':').last()?);
+            let compared: Option<i64> = self.redis.ask(&["HGET", meta, "compared"]).await.expect("HGET");
+            let life: Option<i64> = self.redis.ask(&["HGET", &src, "life"]).await.expect("HGET");
+            (compared? >= life?).then_some(())
         })
         .await;
         self.recorded().await;

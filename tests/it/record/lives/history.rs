@@ -55,6 +55,7 @@ struct History {
     unrecorded: BTreeSet<String>,
     /// Where the record was when it was complete last.
     recorded_at: Stamp,
+    postgres_is_away: bool,
     tally: Tally,
     story: Vec<String>,
 }
@@ -82,6 +83,7 @@ pub async fn play(flavour: Flavour, seed: u64) -> (Tally, Vec<String>) {
         done: Vec::new(),
         unrecorded: BTreeSet::new(),
         recorded_at: (0, 0),
+        postgres_is_away: false,
         tally: Tally::new(),
         story: Vec::new(),
     };
@@ -176,7 +178,9 @@ impl History {
     }
 
     fn some_order(&mut self, mood: Mood) -> Order {
-        if !self.done.is_empty() && self.chance(if mood == Mood::Uneasy { 0.3 } else { 0.15 }) {
+        // When PostgreSQL is away, too, nobody can know whether a key was used before.
+        let may_ask_again = !self.done.is_empty() && !(mood == Mood::WithoutRecord && self.postgres_is_away);
+        if may_ask_again && self.chance(if mood == Mood::Uneasy { 0.3 } else { 0.15 }) {
             let again = self.random.random_range(0..self.done.len());
             return self.done[again].clone();
         }
@@ -308,7 +312,7 @@ impl History {
     /// Redis, the servers or both come to an end, and begin again.
     async fn life_ends(&mut self) {
         let servers_end = self.chance(self.flavour.servers_end);
-        let postgres_is_away = self.chance(self.flavour.postgres_away);
+        self.postgres_is_away = self.chance(self.flavour.postgres_away);
         let losses = if self.chance(self.flavour.losses_in_a_row) { self.random.random_range(2..=3) } else { 1 };
         let unrecorded = self.chance(self.flavour.unrecorded);
         if !unrecorded {
@@ -317,7 +321,7 @@ impl History {
         if servers_end {
             self.servers_end().await;
         }
-        if postgres_is_away {
+        if self.postgres_is_away {
             self.tell("PostgreSQL is away");
             self.note("life: PostgreSQL was away");
             self.house.postgres.set(Flow::Gone);
@@ -330,17 +334,18 @@ impl History {
                     self.batches(1, Mood::WithoutRecord).await;
                 }
             }
-            self.redis_ends(!servers_end && !postgres_is_away).await;
+            self.redis_ends(!servers_end && !self.postgres_is_away).await;
         }
         if servers_end {
             self.tell("the servers begin again");
             self.house.servers_begin_again(self.flavour.records);
         }
-        if postgres_is_away {
+        if self.postgres_is_away {
             let batches = self.random.random_range(0..=2);
             self.batches(batches, Mood::WithoutRecord).await;
             self.tell("PostgreSQL is back");
             self.house.postgres.set(Flow::Open);
+            self.postgres_is_away = false;
         }
         let batches = self.random.random_range(0..=2);
         self.batches(batches, Mood::Uneasy).await;

@@ -3,7 +3,13 @@
 //! `WAITLESS_LOG` is a filter as `tracing` knows it (`info,waitless::hub=debug`), plus one part of our own that
 //! chooses the format. Invariant: no ticket id, phone, name or address of a guest is ever a log field.
 
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use std::{io, path::Path};
+
+use tracing_subscriber::{
+    EnvFilter, fmt::writer::BoxMakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
+
+pub mod log_file;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,18 +18,22 @@ enum Format {
     Text,
 }
 
-/// Starts logging for the life of the process.
+/// Starts logging for the life of the process. If standard error is this file, it is set aside when it is large.
 ///
 /// # Errors
 /// One sentence, when `log` is not a filter.
-pub fn start(log: &str) -> Result<(), String> {
+pub fn start(log: &str, file: Option<&Path>) -> Result<(), String> {
     let (filter, format) = parse(log)?;
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let writer = match file.and_then(log_file::Writer::of_standard_error) {
+        Some(writer) => BoxMakeWriter::new(std::sync::Mutex::new(writer)),
+        None => BoxMakeWriter::new(io::stderr),
+    };
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     let started = match format {
         // Without the list of spans: a request has one, and each would be written twice.
         Format::Json => registry.with(layer.json().flatten_event(true).with_span_list(false)).try_init(),
-        Format::Text => registry.with(layer.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))).try_init(),
+        Format::Text => registry.with(layer.with_ansi(io::IsTerminal::is_terminal(&io::stderr()))).try_init(),
     };
     started.map_err(|error| format!("logging cannot be started: {error}"))
 }
