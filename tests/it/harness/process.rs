@@ -144,12 +144,6 @@ impl Server {
         self.child = command.spawn().expect("starts again");
     }
 
-    /// Stops it in order.
-    pub async fn stop(&mut self) {
-        self.signal(Signal::SIGTERM);
-        until("the server has stopped", async || (!self.runs()).then_some(())).await;
-    }
-
     /// Whether the process has not ended.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().expect("is watched").is_none()

@@ -179,7 +179,8 @@ impl History {
 
     fn some_order(&mut self, mood: Mood) -> Order {
         // When PostgreSQL is away, too, nobody can know whether a key was used before.
-        let may_ask_again = !self.done.is_empty() && !(mood == Mood::WithoutRecord && self.postgres_is_away);
+        let is_alone = mood == Mood::WithoutRecord && self.postgres_is_away;
+        let may_ask_again = !self.done.is_empty() && !is_alone;
         if may_ask_again && self.chance(if mood == Mood::Uneasy { 0.3 } else { 0.15 }) {
             let again = self.random.random_range(0..self.done.len());
             return self.done[again].clone();
