@@ -2,7 +2,7 @@
 # WAITLESS_* variables pass through: `WAITLESS_LISTEN=127.0.0.1:9000 make run`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults soak bench bench-peers million bench-record bench-join bench-micro servers screenshots lighthouse
+.PHONY: help run test check faults soak bench bench-peers million upgrade-test bench-record bench-join bench-micro servers screenshots lighthouse
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,9 @@ bench-micro: ## Criterion: replica, frames, estimate, scripts, each beside its l
 
 million: ## 200,000 phones on this machine, each told of a change every ten seconds; writes target/million.json
 	@tests/million
+
+upgrade-test: ## by hand: an older server, built from a commit, and this one side by side; OLD=commit
+	@tests/upgrade $(OLD)
 
 servers: ## a shell with the tests' Redis and PostgreSQL up
 	@tests/run -- "$${SHELL:-bash}"

@@ -13,7 +13,7 @@ return perform(function()
   if not ticket then return unknown_ticket() end
   if not in_state(ticket, 'waiting', 'called') then return refuse('wrong_state') end
   if ticket.checked_in then return done(ticket) end
-  if policy().presence == 'code' and present ~= '1' then return refuse('door_code') end
+  if policy().presence ~= 'open' and present ~= '1' then return refuse('door_code') end
   if ticket.state == 'waiting' then
     leave(ticket)
     ticket.checked_in = true

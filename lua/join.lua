@@ -97,7 +97,7 @@ return perform(function()
   if refusal then return refusal end
   if not by_staff and (party < policy().party_min or party > policy().party_max) then return refuse('party_size') end
   if remote and not by_staff and remote_is_closed() then return refuse('remote_closed') end
-  if not remote and policy().presence == 'code' and present ~= '1' then return refuse('door_code') end
+  if not remote and policy().presence ~= 'open' and present ~= '1' then return refuse('door_code') end
   local ticket = { id = id, guards = cmsgpack.unpack(guards) }
   if not guards_free(ticket) then return refuse('already_waiting') end
   local joined_today = tonumber(meta('daily') or 0)

@@ -3,7 +3,11 @@
 //! Start-up does not wait for Redis or PostgreSQL: the server answers `/healthz` at once and `/readyz` when both have
 //! been seen and every restaurant is open. Later either may go away and come back.
 
-use std::{num::NonZero, sync::Arc, time::Duration};
+use std::{
+    num::NonZero,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -13,7 +17,7 @@ use crate::{
     api::{self, Api, Parts, health::Readiness},
     clock,
     config::Config,
-    db::Db,
+    db::{Db, DbError, SchemaMismatch},
     hub::{Hub, HubSettings, Sockets},
     metrics::Metrics,
     queue::{Live, Queue, QueueError, QueueSettings},
@@ -38,6 +42,9 @@ use crate::{
 
 /// Between attempts to start while Redis or PostgreSQL is away.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// Between two words about a database that has not been migrated.
+const SCHEMA_TOLD_EVERY: Duration = Duration::from_secs(30);
 
 /// After a drain, requests under way may take this long.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -219,26 +226,31 @@ pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Re
     let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
     let tasks = begin_work(config, queue.clone(), &db, restaurants, metrics, &token)?;
     tracing::info!("working");
-    tokio::pin!(stop);
-    let fit = tokio::select! {
-        fit = queue.fit() => fit,
-        () = &mut stop => {
-            return finish(tasks, &token).await;
-        }
+    let refused: anyhow::Result<()> = tokio::select! {
+        () = stop => Ok(()),
+        refused = refused_by_schema(&db) => Err(refused.into()),
+        Err(unfit) = queue.fit() => Err(unfit.into()),
     };
-    if fit.is_ok() {
-        stop.await;
-    }
-    finish(tasks, &token).await?;
-    Ok(fit?)
-}
-
-async fn finish(tasks: [JoinHandle<()>; 2], token: &CancellationToken) -> anyhow::Result<()> {
     token.cancel();
     for task in tasks {
         task.await.context("a part of the worker")?;
     }
-    Ok(())
+    refused
+}
+
+/// Returns only when the database is one that this program must not work with; says meanwhile that it is not migrated.
+async fn refused_by_schema(db: &Db) -> DbError {
+    let mut waiting = Waiting::default();
+    loop {
+        match db.check_schema().await {
+            Ok(()) => std::future::pending().await,
+            Err(error @ DbError::Schema(SchemaMismatch::Newer { .. })) => return error,
+            Err(error @ DbError::Schema(_)) => waiting.tell(&error.into()),
+            // The recorder says so.
+            Err(_) => {}
+        }
+        tokio::time::sleep(RETRY_PAUSE).await;
+    }
 }
 
 /// Opens every restaurant that Redis does not have, from the record where there is one.
@@ -249,6 +261,7 @@ pub async fn rebuild(config: &Config) -> anyhow::Result<OpenedAll> {
     let db = Db::connect_lazy(&config.database_url)?;
     let queue = queue_of(config)?;
     queue.ping().await?;
+    db.check_schema().await?;
     let restaurants = Restaurants::new(queue, db, Arc::new(Metrics::new()));
     Ok(restaurants.open_all().await?)
 }
@@ -288,7 +301,7 @@ async fn prepare(
     restaurants: Restaurants,
     readiness: Arc<Readiness>,
 ) -> anyhow::Result<()> {
-    let mut told = false;
+    let mut waiting = Waiting::default();
     loop {
         match prepare_once(dev, &queue, &db, &restaurants).await {
             Ok(Prepared::Ready) => {
@@ -301,14 +314,42 @@ async fn prepare(
                  only `waitless dev` serves them; use another database, or delete these accounts"
             ),
             Err(error) if is_unfit(&error) => return Err(error),
+            Err(error) if matches!(mismatch(&error), Some(SchemaMismatch::Newer { .. })) => return Err(error),
             Err(error) => {
-                if !told {
-                    tracing::warn!(error = format!("{error:#}"), "waiting for Redis and PostgreSQL");
-                    told = true;
-                }
+                waiting.tell(&error);
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
         }
+    }
+}
+
+/// What a start has said of what it waits for.
+#[derive(Default)]
+struct Waiting {
+    told: bool,
+    told_of_schema: Option<Instant>,
+}
+
+impl Waiting {
+    /// Says it once; again and again only what will not pass by itself.
+    fn tell(&mut self, error: &anyhow::Error) {
+        if let Some(mismatch) = mismatch(error) {
+            if self.told_of_schema.is_none_or(|at| at.elapsed() >= SCHEMA_TOLD_EVERY) {
+                tracing::warn!("{mismatch}");
+                self.told_of_schema = Some(Instant::now());
+            }
+        } else if !self.told {
+            tracing::warn!(error = format!("{error:#}"), "waiting for Redis and PostgreSQL");
+            self.told = true;
+        }
+    }
+}
+
+/// What is wrong with the schema, if that is the error.
+fn mismatch(error: &anyhow::Error) -> Option<&SchemaMismatch> {
+    match error.downcast_ref() {
+        Some(DbError::Schema(mismatch)) => Some(mismatch),
+        _ => None,
     }
 }
 
@@ -325,6 +366,7 @@ pub fn is_unfit(error: &anyhow::Error) -> bool {
 
 async fn prepare_once(dev: bool, queue: &Queue, db: &Db, restaurants: &Restaurants) -> anyhow::Result<Prepared> {
     queue.ping().await?;
+    db.check_schema().await?;
     if !dev && demo::demo_accounts_present(db).await? {
         return Ok(Prepared::DemoAccounts);
     }

@@ -1,7 +1,7 @@
 //! The command line: what was asked for is started here, and what went wrong becomes an exit code.
 //!
-//! Exit codes: 0 stopped as asked, 1 failed while running, 2 bad configuration, 3 a missing program, a busy port or
-//! an unusable folder. Every problem is one line on standard error that says what to do.
+//! Exit codes: 0 stopped as asked, 1 failed while running, 2 bad configuration or a database of a newer WaitLess, 3 a
+//! missing program, a busy port or an unusable folder. Every problem is one line on standard error: what to do.
 
 use std::{net::TcpListener, process::ExitCode};
 
@@ -9,7 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 use waitless::{
     app,
     config::{Config, Secret, Settings},
-    db, dev, listen, shutdown, telemetry,
+    db::{self, SchemaMismatch},
+    dev, listen, shutdown, telemetry,
 };
 
 mod cli;
@@ -131,6 +132,10 @@ fn failed(error: impl Into<anyhow::Error>) -> Ended {
     let error = error.into();
     if app::is_unfit(&error) {
         return Ended::new(Ended::BAD_CONFIGURATION, format!("WAITLESS_REDIS_URL: {:#}", error));
+    }
+    let is_too_new = |cause: &db::DbError| matches!(cause, db::DbError::Schema(SchemaMismatch::Newer { .. }));
+    if let Some(refused) = error.downcast_ref::<db::DbError>().filter(|cause| is_too_new(cause)) {
+        return Ended::new(Ended::BAD_CONFIGURATION, refused.to_string());
     }
     Ended::new(Ended::FAILED, format!("{error:#}"))
 }

@@ -10,6 +10,7 @@ mod fanout;
 mod feed;
 mod join;
 mod million;
+mod packed;
 mod peer;
 mod plot;
 mod reconnect;
@@ -58,6 +59,8 @@ enum Command {
     Bench(bench::Options),
     /// A server to be measured beside ours
     Peer(peer::Options),
+    /// Plays a restaurant of its own through, and writes down what this version keeps of it in Redis
+    Packed(packed::Options),
     /// Joins a second through HTTP, beside the bare join script
     Join(join::Options),
 }
@@ -75,6 +78,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Million(options) => million::run(options).await,
         Command::Bench(options) => bench::run(&options),
         Command::Peer(options) => peer::run(options).await,
+        Command::Packed(options) => packed::run(options).await,
         Command::Join(options) => join::run(options).await,
     }
 }

@@ -69,9 +69,12 @@ end
 -- Each record is packed once: Redis keeps and the event carries the same text.
 local packed_of = {}
 
+-- The version of records and events that is written here. One that a newer server has changed stays marked as newer.
+local VERSION = 1
+
 -- Packs a record, which says from now on in which epoch it was changed last: a later one knows by that what it knows.
 local function pack(record)
-  record.epoch = epoch
+  record.epoch, record.v = epoch, math.max(record.v or VERSION, VERSION)
   packed_of[record] = cmsgpack.pack(record)
   return packed_of[record]
 end
@@ -130,6 +133,7 @@ local rev
 -- `about` names what it is about: ticket, line, item, reason.
 local function happened(name, about)
   event = about or {}
+  event.v = VERSION
   write_changes()
   redis.call('HSET', K.src, 'last', whole(now))
   rev = redis.call('HINCRBY', K.revs, restaurant_id, '1')

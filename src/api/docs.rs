@@ -18,7 +18,8 @@ use crate::protocol::{Bye, DeltaFrame, Tick};
         title = "WaitLess",
         description = "A live restaurant line. Times are integer Unix milliseconds by the server's Redis; money is an \
             integer in the minor unit of the restaurant's currency. Everything that fails is answered with \
-            `application/problem+json`; its `code` is stable. Clients ignore fields they do not know."
+            `application/problem+json`; its `code` is stable. Clients ignore fields they do not know. \
+            A word that only a newer server knows is told as `other`."
     ),
     components(schemas(ProblemBody, Tick, Bye, DeltaFrame)),
     modifiers(&Securities),

@@ -5,6 +5,7 @@
 //! `pages` serves the pages for people.
 //! Nothing here decides about lines.
 
+mod asked;
 mod auth;
 mod body;
 mod buckets;

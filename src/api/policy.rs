@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
-    Api,
+    Api, asked,
     body::{Fields, FromFields, RawBody},
     problem::Problem,
     responses::{Read, StaffCommand},
@@ -36,7 +36,7 @@ pub struct PolicyChangeBody {
     last_call_s: Option<u32>,
     #[schema(maximum = 20)]
     recalls: Option<u32>,
-    grace_over: Option<GraceOver>,
+    grace_over: Option<asked::GraceOver>,
     #[schema(maximum = 5)]
     delays: Option<u32>,
     #[schema(minimum = 1, maximum = 20)]
@@ -65,7 +65,7 @@ pub struct PolicyChangeBody {
     #[schema(maximum = 86400)]
     remote_opens_after_s: Option<u32>,
     check_in_before_call: Option<bool>,
-    presence: Option<Presence>,
+    presence: Option<asked::Presence>,
     #[schema(minimum = 1)]
     overtaken_max: Option<u32>,
     #[schema(pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -95,8 +95,10 @@ fn merged(policy: &Policy, change: &Map<String, Value>) -> Result<Policy, Vec<Fi
         // Alone on rules that are fine, so that what is wrong is this field.
         let mut alone = present.clone();
         alone.insert(field.clone(), value.clone());
-        if let Err(error) = serde_json::from_value::<Policy>(Value::Object(alone)) {
-            errors.push(FieldError::new(field, wrong_how(value, &error)));
+        match serde_json::from_value::<Policy>(Value::Object(alone)) {
+            Err(_) => errors.push(FieldError::new(field, wrong_how(value))),
+            Ok(alone) if is_unknown_word(&alone, field) => errors.push(FieldError::new(field, "unknown_value")),
+            Ok(_) => {}
         }
     }
     if !errors.is_empty() {
@@ -113,11 +115,19 @@ fn merged(policy: &Policy, change: &Map<String, Value>) -> Result<Policy, Vec<Fi
         .collect())
 }
 
-fn wrong_how(value: &Value, error: &serde_json::Error) -> &'static str {
+fn wrong_how(value: &Value) -> &'static str {
     match value {
         Value::Number(number) if number.is_i64() || number.is_u64() => "range",
-        Value::String(_) if error.to_string().contains("unknown variant") => "unknown_value",
         _ => "type",
+    }
+}
+
+/// What a newer server may have set, nobody sets here.
+fn is_unknown_word(policy: &Policy, field: &str) -> bool {
+    match field {
+        "grace_over" => policy.grace_over == GraceOver::Other,
+        "presence" => policy.presence == Presence::Other,
+        _ => false,
     }
 }
 
@@ -138,7 +148,7 @@ pub async fn get(State(api): State<Api>, At(restaurant): At) -> Result<Json<Poli
 pub async fn change(State(api): State<Api>, owner: Owner, body: RawBody) -> Result<Json<Policy>, Problem> {
     let Change(change) = body.read()?;
     let context = CallContext::by(owner.actor);
-    let merge = |policy: Policy| merged(&policy, &change).map_err(Refused::Invalid);
+    let merge = |policy: &Policy| merged(policy, &change).map_err(Refused::Invalid);
     match api.lines.change_policy(owner.restaurant, &context, merge).await {
         Ok(policy) => Ok(Json(policy)),
         Err(Refused::Invalid(errors)) => Err(Problem::invalid(errors)),
@@ -177,6 +187,7 @@ mod tests {
         assert_eq!(check(json!({"grace_s": -1})), "grace_s range");
         assert_eq!(check(json!({"grace_s": 0, "delays": 6})), "grace_s range, delays range");
         assert_eq!(check(json!({"grace_over": "shrug", "color": "red"})), "color unknown, grace_over unknown_value");
+        assert_eq!(check(json!({"grace_over": "other"})), "grace_over unknown_value");
         assert_eq!(check(json!({"party_min": 9})), "party_max range");
         assert_eq!(check(json!({"day_starts": "5am"})), "day_starts format");
         assert_eq!(check(json!({"grace_s": 1.5})), "grace_s type");

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Api,
+    Api, asked,
     body::{Fields, FromFields, RawBody},
     commands::{REASON_LEN_MAX, line_id},
     idempotency::{COMMAND_TTL_MS, Call, Key, answer},
@@ -27,6 +27,7 @@ const ANNOUNCEMENT_LEN_MAX: usize = 300;
 #[schema(as = State)]
 #[serde(deny_unknown_fields)]
 pub struct StateBody {
+    #[schema(value_type = asked::OpenState)]
     state: OpenState,
     /// When it opens again by itself; later than now.
     #[schema(value_type = Option<i64>, minimum = 0)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Api,
+    Api, asked,
     body::{Fields, FromFields, Nothing, RawBody, small},
     client::ClientAddress,
     idempotency::{COMMAND_TTL_MS, Call, JOIN_TTL_MS, Key, answer, answer_bytes},
@@ -48,6 +48,7 @@ pub struct JoinBody {
     /// Children who need a seat.
     #[schema(minimum = 0, maximum = 19)]
     children: Option<u32>,
+    #[schema(value_type = asked::Channel)]
     channel: Channel,
     /// The code at the door, where a restaurant asks for it.
     #[schema(pattern = "^[0-9]{4}$")]

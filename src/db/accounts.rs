@@ -25,41 +25,48 @@ impl std::fmt::Display for AccountId {
 }
 
 /// What somebody may be at a restaurant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum RestaurantRole {
     /// Works the line.
     Staff,
     /// Owns the restaurant; may do all that staff may.
     Owner,
+    /// One that a newer server knows: allows nothing here, and is still there when a token is issued anew.
+    Other(Box<str>),
 }
 
 impl RestaurantRole {
     /// As SQL and tokens spell it.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        Role::from(self).as_str()
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Staff => Role::Staff.as_str(),
+            Self::Owner => Role::Owner.as_str(),
+            Self::Other(word) => word,
+        }
     }
-}
 
-impl From<RestaurantRole> for Role {
-    fn from(role: RestaurantRole) -> Self {
-        match role {
-            RestaurantRole::Staff => Self::Staff,
-            RestaurantRole::Owner => Self::Owner,
+    /// In which capacity it lets somebody act; `None`: in none.
+    #[must_use]
+    pub fn capacity(&self) -> Option<Role> {
+        match self {
+            Self::Staff => Some(Role::Staff),
+            Self::Owner => Some(Role::Owner),
+            Self::Other(_) => None,
         }
     }
 }
 
-/// Text that names no role at a restaurant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a role at a restaurant")]
-pub struct InvalidRole;
+impl From<String> for RestaurantRole {
+    fn from(text: String) -> Self {
+        [Self::Staff, Self::Owner].into_iter().find(|role| role.as_str() == text).unwrap_or(Self::Other(text.into()))
+    }
+}
 
-impl std::str::FromStr for RestaurantRole {
-    type Err = InvalidRole;
-    fn from_str(text: &str) -> Result<Self, InvalidRole> {
-        [Self::Staff, Self::Owner].into_iter().find(|role| role.as_str() == text).ok_or(InvalidRole)
+impl From<RestaurantRole> for String {
+    fn from(role: RestaurantRole) -> Self {
+        role.as_str().to_owned()
     }
 }
 
@@ -199,11 +206,9 @@ pub(super) async fn grants_on(connection: &mut PgConnection, account: AccountId)
         to_i64(account.0)
     );
     let Some(row) = query.fetch_optional(connection).await? else { return Ok(None) };
-    let roles = row.restaurants.into_iter().zip(row.roles).map(|(restaurant, role)| {
-        let role = role.parse().map_err(|error| DbError::unreadable("role", error))?;
-        Ok((RestaurantId(to_u64(restaurant)), role))
-    });
-    Ok(Some(Grants { name: row.name, is_admin: row.is_admin, roles: roles.collect::<Result<_, DbError>>()? }))
+    let roles = row.restaurants.into_iter().zip(row.roles);
+    let roles = roles.map(|(restaurant, role)| (RestaurantId(to_u64(restaurant)), role.into()));
+    Ok(Some(Grants { name: row.name, is_admin: row.is_admin, roles: roles.collect() }))
 }
 
 /// Gives an account a role at a restaurant, in place of the one it had there. `false`: it already works for

@@ -5,6 +5,8 @@
 
 use sqlx::{error::DatabaseError, postgres::PgDatabaseError};
 
+use super::SchemaMismatch;
+
 /// What is in the way of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
@@ -61,6 +63,9 @@ pub enum DbError {
     /// The schema could not be brought up to date.
     #[error("a migration failed")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The schema is not the one that this program knows.
+    #[error(transparent)]
+    Schema(#[from] SchemaMismatch),
     /// Not a `postgres://` URL. Says no more, because the URL holds a password.
     #[error("the database URL is not valid")]
     InvalidUrl,
@@ -136,7 +141,7 @@ impl DbError {
             Self::TimedOut => true,
             Self::Sqlx(error) => is_transient(error),
             Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => is_transient(error),
-            Self::Migrate(_) | Self::InvalidUrl | Self::Unreadable { .. } => false,
+            Self::Migrate(_) | Self::Schema(_) | Self::InvalidUrl | Self::Unreadable { .. } => false,
         }
     }
 }

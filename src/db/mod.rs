@@ -23,9 +23,11 @@ pub mod pool;
 pub mod record;
 pub mod restaurants;
 pub mod retention;
+pub mod schema;
 pub mod sessions;
 
 pub use error::{DbError, Obstacle};
+pub use schema::SchemaMismatch;
 
 /// Longest run of one statement, ended by PostgreSQL.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -91,16 +93,22 @@ impl Db {
 /// Brings the schema up to date. Safe to start on several servers at once: they take turns, by an advisory lock.
 ///
 /// # Errors
-/// When PostgreSQL cannot be reached, a migration fails, or one that was applied has been edited since.
+/// When PostgreSQL cannot be reached, a migration fails, one that was applied has been edited since, or a newer program
+/// has migrated the database.
 pub async fn migrate(url: &Secret) -> Result<(), DbError> {
     // A migration may take its time, so no statement timeout here.
     let pool = Pool::new(parse(url)?, 1, Gate::default());
     let mut connection = pool.acquire_within(pool::CONNECT_TIMEOUT).await?;
-    let migrated = MIGRATOR.run(&mut *connection).await;
+    let migrated = match schema::check(&mut connection).await {
+        Ok(()) | Err(DbError::Schema(SchemaMismatch::NotMigrated | SchemaMismatch::Older { .. })) => {
+            MIGRATOR.run(&mut *connection).await.map_err(DbError::from)
+        }
+        Err(error) => Err(error),
+    };
     pool.close().await;
     // The connection is closed when it is back.
     let _ = connection.give_back().await;
-    Ok(migrated?)
+    migrated
 }
 
 fn parse(url: &Secret) -> Result<PgConnectOptions, DbError> {

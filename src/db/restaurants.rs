@@ -6,7 +6,7 @@ use serde::Deserialize;
 use sqlx::types::Json;
 
 use super::{Db, DbError, error::violates, policies, to_i64, to_limit, to_u64};
-use crate::domain::{LineId, MenuItem, Policy, RestaurantId, ids::InvalidId};
+use crate::domain::{Kept, LineId, MenuItem, Policy, RestaurantId, ids::InvalidId};
 
 /// All that `load` needs to open a restaurant's live state.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Opening {
     /// ISO 4217.
     pub currency: String,
     /// The rules.
-    pub policy: Policy,
+    pub policy: Kept<Policy>,
     /// Lines and their names, in the owner's order.
     pub lines: Vec<(LineId, String)>,
     /// Menu items and the units at the start of a day (`None`: not counted), in the owner's order.

@@ -215,7 +215,11 @@ async fn migrate(server: &Server) -> Result<(), DevError> {
         return Ok(());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    Err(failed(stderr.lines().last().unwrap_or("for no known reason").trim_start_matches("waitless: ")))
+    let reason = stderr.lines().last().unwrap_or("for no known reason").trim_start_matches("waitless: ");
+    match output.status.code() {
+        Some(2) => Err(DevError::Configuration(vec![reason.to_owned()])),
+        _ => Err(failed(reason)),
+    }
 }
 
 /// The demo restaurant and its accounts, with the password of this run.

@@ -1,6 +1,6 @@
 //! What can be asked of a restaurant's live state. What each does, and in which order it is refused: docs/RULES.md.
 
-use super::{Channel, LineId, Millis, OpenState, Policy, TicketId, estimate::Eta};
+use super::{Channel, Kept, LineId, Millis, OpenState, Policy, TicketId, estimate::Eta};
 
 /// A new party.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,7 +136,7 @@ pub enum Command {
     Announce { text: String, until: Option<Millis> },
     RestaurantSet(NewState),
     LineSet { line: LineId, state: NewState },
-    PolicySet(Box<Policy>),
+    PolicySet(Box<Kept<Policy>>),
     StockSet { item: String, left: Option<u32> },
     StockAdjust { item: String, by: i64 },
 }

@@ -24,6 +24,9 @@ pub enum Role {
     Admin,
     /// WaitLess itself, when time has come.
     Timer,
+    /// One that a newer server knows.
+    #[serde(other)]
+    Other,
 }
 
 impl Role {
@@ -37,6 +40,7 @@ impl Role {
             Self::Owner => "owner",
             Self::Admin => "admin",
             Self::Timer => "timer",
+            Self::Other => "other",
         }
     }
 }

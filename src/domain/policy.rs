@@ -11,6 +11,9 @@ pub enum GraceOver {
     PutBackOnce,
     /// No-show.
     NoShow,
+    /// One that a newer server knows.
+    #[serde(other)]
+    Other,
 }
 
 /// Whether being there has to be shown.
@@ -21,11 +24,13 @@ pub enum Presence {
     Open,
     /// Staff, a paired device, or the door code.
     Code,
+    /// One that a newer server knows.
+    #[serde(other)]
+    Other,
 }
 
 /// All rules. Durations in seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Policy {
     /// How long a call is held, at least 1.
     #[schema(minimum = 1, maximum = 86400)]

@@ -18,6 +18,23 @@ pub enum OpenState {
     Paused,
     /// No numbers; the line is kept.
     Closed,
+    /// One that a newer server knows.
+    #[serde(other)]
+    Other,
+}
+
+impl OpenState {
+    /// The word used on wires.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Direct => "direct",
+            Self::Paused => "paused",
+            Self::Closed => "closed",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// What staff want everybody to read.

@@ -24,10 +24,13 @@ pub enum TicketState {
     Cancelled,
     /// Did not come when called.
     NoShow,
+    /// One that a newer server knows.
+    #[serde(other)]
+    Other,
 }
 
 impl TicketState {
-    /// Every state.
+    /// Every state that this server knows.
     pub const ALL: [Self; 6] =
         [Self::Waiting, Self::Called, Self::Seated, Self::Completed, Self::Cancelled, Self::NoShow];
 }
@@ -40,6 +43,9 @@ pub enum Channel {
     Onsite,
     /// From elsewhere.
     Remote,
+    /// One that a newer server knows.
+    #[serde(other)]
+    Other,
 }
 
 /// A pre-ordered menu item. `held` of `quantity` were taken from stock (0 for an item that is not counted).

@@ -3,10 +3,29 @@
 //! Invariant: no ticket id is here. A ticket goes by its `ref`, which after the time that tickets are kept is not the
 //! one it had.
 
-use serde::Serialize;
+use serde::{
+    Deserialize, Serialize, Serializer,
+    de::{IntoDeserializer as _, value::StrDeserializer},
+};
 use utoipa::ToSchema;
 
 use crate::domain::{Channel, Millis, Role, TicketState, estimate::Eta, ticket::OrderedItem};
+
+/// A word of the record as live screens show it: `other`, where only a newer server knows it.
+fn word<'a, T: Deserialize<'a> + Serialize, S: Serializer>(text: &'a str, serializer: S) -> Result<S::Ok, S::Error> {
+    let deserializer: StrDeserializer<'a, serde::de::value::Error> = text.into_deserializer();
+    T::deserialize(deserializer).map_err(serde::ser::Error::custom)?.serialize(serializer)
+}
+
+fn optional_word<T: for<'a> Deserialize<'a> + Serialize, S: Serializer>(
+    text: &Option<String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match text {
+        Some(text) => word::<T, S>(text, serializer),
+        None => serializer.serialize_none(),
+    }
+}
 
 /// A ticket as the record has it. Without `Debug`, because it names people.
 #[derive(Clone, Serialize, ToSchema)]
@@ -20,6 +39,7 @@ pub struct RecordedTicket {
     #[schema(example = "A")]
     pub line: String,
     /// Where it is in its life.
+    #[serde(serialize_with = "word::<TicketState, _>")]
     #[schema(value_type = TicketState)]
     pub state: String,
     /// The business day on which it joined.
@@ -30,6 +50,7 @@ pub struct RecordedTicket {
     /// Children with a seat.
     pub children: i32,
     /// Where it joined.
+    #[serde(serialize_with = "word::<Channel, _>")]
     #[schema(value_type = Channel)]
     pub channel: String,
     /// At the restaurant.
@@ -81,6 +102,7 @@ pub struct RecordedEnd {
     #[schema(value_type = Option<i64>)]
     pub at: Option<Millis>,
     /// By whom.
+    #[serde(serialize_with = "optional_word::<Role, _>")]
     #[schema(value_type = Option<Role>)]
     pub by: Option<String>,
     /// A reason code, `day_end`, or text by staff.
@@ -101,6 +123,7 @@ pub struct RecordedTransition {
     #[schema(example = "ticket.called")]
     pub name: String,
     /// The state it was in afterwards.
+    #[serde(serialize_with = "word::<TicketState, _>")]
     #[schema(value_type = TicketState)]
     pub state: String,
     /// The line it was in afterwards.
@@ -115,6 +138,7 @@ pub struct RecordedTransition {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RecordedActor {
     /// In which capacity.
+    #[serde(serialize_with = "word::<Role, _>")]
     #[schema(value_type = Role)]
     pub role: String,
     /// The paired device.

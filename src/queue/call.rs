@@ -312,14 +312,10 @@ fn encode_edit(arguments: Arguments, edit: &Edit) -> Arguments {
 }
 
 fn encode_state(arguments: Arguments, state: &NewState) -> Arguments {
-    use crate::domain::OpenState::{Closed, Direct, Open, Paused};
-    let name = match state.state {
-        Open => "open",
-        Direct => "direct",
-        Paused => "paused",
-        Closed => "closed",
-    };
-    arguments.text("state", name).optional("until_at", state.until).optional("reason", state.reason.as_deref())
+    arguments
+        .text("state", state.state.as_str())
+        .optional("until_at", state.until)
+        .optional("reason", state.reason.as_deref())
 }
 
 /// Reads a flat reply from its front.

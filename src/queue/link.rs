@@ -22,6 +22,7 @@ use super::{
     Queue,
     call::unpack,
     live::{CONFIRM_TIMEOUT, Heard, Wanted},
+    version::Newer,
 };
 use crate::domain::Event;
 
@@ -53,7 +54,7 @@ pub(super) async fn run(client: Client, queue: Queue, wanted: Arc<Wanted>) {
     let probe_channel = queue.keys().probe(rand::random());
     let mut down_since: Option<Instant> = None;
     loop {
-        let ear = Arc::new(Ear::new(Arc::clone(&wanted), probe_channel.clone()));
+        let ear = Arc::new(Ear::new(Arc::clone(&wanted), Arc::clone(&queue.shared.newer), probe_channel.clone()));
         if let Some(connection) = connect(&client, &ear).await {
             let link = Link { connection, queue: &queue, ear: &ear };
             let standing = || {
@@ -90,6 +91,7 @@ async fn connect(client: &Client, ear: &Arc<Ear>) -> Option<MultiplexedConnectio
 /// Takes in what one connection is sent.
 struct Ear {
     wanted: Arc<Wanted>,
+    newer: Arc<Newer>,
     probe_channel: String,
     heard_at: Mutex<Instant>,
     probe_heard: Notify,
@@ -97,9 +99,9 @@ struct Ear {
 }
 
 impl Ear {
-    fn new(wanted: Arc<Wanted>, probe_channel: String) -> Self {
+    fn new(wanted: Arc<Wanted>, newer: Arc<Newer>, probe_channel: String) -> Self {
         let heard_at = Mutex::new(Instant::now());
-        Self { wanted, probe_channel, heard_at, probe_heard: Notify::new(), disconnected: Notify::new() }
+        Self { wanted, newer, probe_channel, heard_at, probe_heard: Notify::new(), disconnected: Notify::new() }
     }
 
     fn hear(&self, push: PushInfo) {
@@ -119,6 +121,7 @@ impl Ear {
             return self.probe_heard.notify_one();
         }
         let Some(sink) = self.wanted.sink(channel) else { return };
+        self.newer.look_into_event(payload);
         match unpack::<Event>(payload) {
             Ok(event) => sink(Heard::Event(Arc::new(event))),
             // The rev it would have brought is missed, and read again.

@@ -12,6 +12,7 @@ use super::{
     Queue, QueueError,
     connect::Connection,
     keys::{Keys, Partition},
+    version::Newer,
 };
 use crate::domain::{Actor, LineId, Millis, Stamp, TicketId, ids::InvalidId};
 
@@ -95,7 +96,7 @@ pub struct Logged {
     /// Past tense, `ticket.called`.
     pub name: String,
     /// By whom.
-    pub by: Actor,
+    pub by: By,
     /// The ticket it is about.
     #[serde(default)]
     pub ticket: Option<TicketId>,
@@ -153,6 +154,25 @@ pub struct Answer {
     pub dropped: Vec<String>,
 }
 
+/// By whom, in the log's own words: a newer server may know capacities that this one does not.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct By {
+    /// In which capacity.
+    pub role: String,
+    /// The paired device.
+    #[serde(default)]
+    pub device: Option<String>,
+    /// The account.
+    #[serde(default)]
+    pub account: Option<String>,
+}
+
+impl From<Actor> for By {
+    fn from(Actor { role, device, account }: Actor) -> Self {
+        Self { role: role.as_str().to_owned(), device, account }
+    }
+}
+
 impl Logged {
     /// The event in the bytes of an entry.
     ///
@@ -194,6 +214,7 @@ pub struct Read {
 pub struct Log {
     redis: Connection,
     keys: Keys,
+    newer: Arc<Newer>,
 }
 
 impl Queue {
@@ -202,7 +223,7 @@ impl Queue {
     /// # Errors
     /// When the URL is not one of Redis.
     pub fn log(&self, url: &str) -> Result<Log, QueueError> {
-        Ok(Log { redis: Connection::new(url)?, keys: self.keys().clone() })
+        Ok(Log { redis: Connection::new(url)?, keys: self.keys().clone(), newer: Arc::clone(&self.shared.newer) })
     }
 
     /// The last entry of a partition's log; `None`: it is empty.
@@ -234,7 +255,8 @@ impl Log {
         let mut answers = answers.into_iter();
         let time: Option<(i64, i64)> = answers.next().and_then(|time| redis::from_redis_value(time).ok());
         let (seconds, micros) = time.ok_or_else(|| unexpected("no time"))?;
-        let entries = answers.map(entries).collect::<Result<_, _>>()?;
+        let entries: Vec<Vec<Entry>> = answers.map(entries).collect::<Result<_, _>>()?;
+        entries.iter().flatten().for_each(|entry| self.newer.look_into_event(&entry.raw));
         Ok(Read { now: seconds * 1_000 + micros / 1_000, entries })
     }
 }

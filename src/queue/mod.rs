@@ -24,6 +24,7 @@ mod snapshot;
 mod timers;
 mod topology;
 mod trim;
+pub mod version;
 
 use std::sync::{
     Arc,
@@ -49,6 +50,7 @@ use self::{
     durability::Durability,
     keys::{Keys, Partition},
     script::{Script, Scripts},
+    version::Newer,
 };
 
 use crate::domain::{RestaurantId, Stamp};
@@ -69,6 +71,8 @@ struct Shared {
     /// The last change known of each restaurant: answered to somebody, or recorded. One that comes back with less has
     /// lost something.
     known: DashMap<RestaurantId, Stamp>,
+    /// Of which kinds of records there are newer ones than this server writes.
+    newer: Arc<Newer>,
     /// Whole states that may be asked for at once.
     snapshots: Semaphore,
 }
@@ -98,6 +102,7 @@ impl Queue {
                 durability: Durability::new(settings.may_lose),
                 epochs: Partition::all().map(|_| AtomicI64::new(0)).collect(),
                 known: DashMap::new(),
+                newer: Arc::default(),
                 snapshots: Semaphore::new(snapshot::AT_ONCE),
             }),
         })

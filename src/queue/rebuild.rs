@@ -16,8 +16,8 @@ use super::{
     call::{Arguments, CallContext, Outcome},
 };
 use crate::domain::{
-    Actor, LineId, LineRecord, MenuItem, Millis, Policy, Rejection, RestaurantRecord, Role, Stamp, TicketId,
-    event::Pace,
+    Actor, Kept, LineId, LineRecord, MenuItem, Millis, Policy, Rejection, RestaurantRecord, Role, Stamp, TicketId,
+    event::PaceRecord,
 };
 
 /// Tickets, and answers, of one batch: Redis does nothing else meanwhile.
@@ -29,11 +29,11 @@ pub struct Rebuild {
     /// What is there is of a business day that is over by the record, and goes, unless it was compared meanwhile.
     pub replace: bool,
     /// The restaurant as it was; the script says when it was rebuilt.
-    pub restaurant: RestaurantRecord,
+    pub restaurant: Kept<RestaurantRecord>,
     /// Its rules.
-    pub policy: Policy,
+    pub policy: Kept<Policy>,
     /// Its lines as they were.
-    pub lines: Vec<LineRecord>,
+    pub lines: Vec<Kept<LineRecord>>,
     /// Numbers that each line passes over: they may have been given out and lost.
     pub skips: BTreeMap<LineId, u32>,
     /// Its menu, in order.
@@ -41,7 +41,7 @@ pub struct Rebuild {
     /// Units left of the counted items.
     pub stock: BTreeMap<String, i64>,
     /// Recent seatings.
-    pub pace: Pace,
+    pub pace: BTreeMap<String, Kept<PaceRecord>>,
     /// Tickets of the business day and the day before, packed as an event carried them, in any order.
     pub tickets: Vec<Vec<u8>>,
     /// Answers that may be asked for again.
@@ -140,11 +140,11 @@ fn batches(rebuild: &Rebuild) -> Vec<Batch<'_>> {
 
 fn arguments(rebuild: &Rebuild, token: &str, is_first: bool, is_last: bool, batch: &Batch<'_>) -> Arguments {
     let skip_of = |line: &LineRecord| rebuild.skips.get(&line.line).copied().unwrap_or(0);
-    let lines: Vec<LineRecord> = rebuild
-        .lines
-        .iter()
-        .map(|line| LineRecord { last_number: line.last_number.saturating_add(skip_of(line)), ..line.clone() })
-        .collect();
+    let skipping = |line: &Kept<LineRecord>| {
+        let skip = skip_of(line);
+        line.clone().edited(|line| line.last_number = line.last_number.saturating_add(skip))
+    };
+    let lines: Vec<_> = rebuild.lines.iter().map(skipping).collect();
     let skipped: u64 = rebuild.lines.iter().map(|line| u64::from(skip_of(line))).sum();
     let stock: Vec<(&str, i64)> = rebuild.stock.iter().map(|(item, left)| (item.as_str(), *left)).collect();
     Arguments::default()

@@ -6,7 +6,7 @@ use super::{
     KeptAnswer, Queue, QueueError,
     call::{Arguments, CallContext, Idempotency, Outcome},
 };
-use crate::domain::{Actor, LineId, LineRecord, Millis, Rejection, RestaurantId, RestaurantRecord, Role};
+use crate::domain::{Actor, Kept, LineId, LineRecord, Millis, Rejection, RestaurantId, RestaurantRecord, Role};
 
 /// How long a batch that comes again is known, in milliseconds.
 const KEPT_MS: i64 = 86_400_000;
@@ -21,9 +21,9 @@ pub struct Reconcile {
     /// Which restaurant.
     pub id: RestaurantId,
     /// The restaurant as it was; `None`: nothing of it was lost.
-    pub restaurant: Option<RestaurantRecord>,
+    pub restaurant: Option<Kept<RestaurantRecord>>,
     /// Its lines as they were.
-    pub lines: Vec<LineRecord>,
+    pub lines: Vec<Kept<LineRecord>>,
     /// Tickets of the business day and the day before, packed as an event carried them; at most
     /// [`Reconcile::TICKETS_MAX`].
     pub tickets: Vec<Vec<u8>>,

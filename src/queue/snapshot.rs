@@ -9,9 +9,10 @@ use super::{
     call::{Arguments, CallContext, Outcome, Reply, decode_refusal, unpack},
     keys::Partition,
     rebuild::Rebuild,
+    version::{Kind, Newer},
 };
 use crate::domain::{
-    Actor, LineId, LineRecord, MenuItem, Millis, Policy, Rejection, RestaurantId, RestaurantRecord, Role, Stamp,
+    Actor, Kept, LineId, LineRecord, MenuItem, Millis, Policy, Rejection, RestaurantId, RestaurantRecord, Role, Stamp,
     Ticket, TicketId, replica::Snapshot,
 };
 
@@ -25,7 +26,7 @@ pub struct Opening {
     /// The restaurant as it opens.
     pub restaurant: RestaurantRecord,
     /// Its rules.
-    pub policy: Policy,
+    pub policy: Kept<Policy>,
     /// Lines and their names.
     pub lines: Vec<(LineId, String)>,
     /// Menu items; those with a number are counted.
@@ -47,15 +48,14 @@ impl Queue {
     /// # Errors
     /// [`Rejection::AlreadyLoaded`] when it is there; else as [`Queue::run`].
     pub async fn load(&self, opening: &Opening, now: Option<Millis>) -> Result<Result<Outcome, Rejection>, QueueError> {
-        let lines: Vec<LineRecord> =
-            opening.lines.iter().map(|(line, name)| LineRecord::fresh(*line, name.as_str())).collect();
+        let lines = opening.lines.iter().map(|(line, name)| LineRecord::fresh(*line, name.as_str()).into());
         let stock = opening.menu.iter().filter_map(|(item, left)| Some((item.id.clone(), (*left)?)));
         self.load_all(
             &Rebuild {
                 replace: false,
-                restaurant: opening.restaurant.clone(),
+                restaurant: opening.restaurant.clone().into(),
                 policy: opening.policy.clone(),
-                lines,
+                lines: lines.collect(),
                 skips: BTreeMap::new(),
                 menu: opening.menu.iter().map(|(item, _)| item.clone()).collect(),
                 stock: stock.collect(),
@@ -108,7 +108,7 @@ impl Queue {
         if reply.text()? == "refused" {
             return decode_refusal(reply).map(Err);
         }
-        let snapshot = decode(reply)?;
+        let snapshot = decode(reply, &self.shared.newer)?;
         self.note_epoch(partition, snapshot.stamp.epoch);
         Ok(Ok(snapshot))
     }
@@ -120,7 +120,9 @@ impl Queue {
     pub async fn ticket(&self, id: &TicketId) -> Result<Option<Ticket>, QueueError> {
         let key = self.keys().one(id.restaurant(), "tickets");
         let packed: Option<Vec<u8>> = self.query(redis::cmd("HGET").arg(key).arg(id.as_str())).await?;
-        packed.map(|packed| unpack(&packed)).transpose()
+        let Some(packed) = packed else { return Ok(None) };
+        self.shared.newer.look(Kind::Ticket, &packed);
+        unpack(&packed).map(Some)
     }
 
     /// Where all restaurants of these partitions stand.
@@ -169,17 +171,18 @@ impl Queue {
     }
 }
 
-fn decode(mut reply: Reply) -> Result<Snapshot, QueueError> {
+fn decode(mut reply: Reply, newer: &Newer) -> Result<Snapshot, QueueError> {
     let missing = |what: &str| QueueError::Protocol(format!("a snapshot without {what}"));
     let stamp = Stamp { epoch: reply.int()?, rev: reply.int()? };
     let at = reply.int()?;
-    let restaurant = reply.packed()?.ok_or_else(|| missing("restaurant"))?;
+    let restaurant = reply.bytes()?;
+    newer.look(Kind::Restaurant, &restaurant);
     let policy = reply.packed()?.ok_or_else(|| missing("policy"))?;
     let menu = reply.packed()?.ok_or_else(|| missing("menu"))?;
     let mut snapshot = Snapshot {
         stamp,
         at,
-        restaurant,
+        restaurant: unpack(&restaurant)?,
         policy,
         lines: BTreeMap::new(),
         menu,
@@ -188,7 +191,9 @@ fn decode(mut reply: Reply) -> Result<Snapshot, QueueError> {
         tickets: Vec::new(),
     };
     for _ in 0..reply.int()? {
-        let line: LineRecord = reply.packed()?.ok_or_else(|| missing("a line"))?;
+        let packed = reply.bytes()?;
+        newer.look(Kind::Line, &packed);
+        let line: LineRecord = unpack(&packed)?;
         snapshot.lines.insert(line.line, line);
     }
     for _ in 0..reply.int()? {
@@ -202,7 +207,10 @@ fn decode(mut reply: Reply) -> Result<Snapshot, QueueError> {
     }
     while !reply.is_empty() {
         match reply.next()? {
-            Value::BulkString(packed) => snapshot.tickets.push(unpack(&packed)?),
+            Value::BulkString(packed) => {
+                newer.look(Kind::Ticket, &packed);
+                snapshot.tickets.push(unpack(&packed)?);
+            }
             other => return Err(QueueError::Protocol(format!("{other:?} is not a ticket"))),
         }
     }

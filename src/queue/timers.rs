@@ -6,7 +6,7 @@ use super::{
     call::{Arguments, CallContext, Outcome, Reply, unpack},
     keys::Partition,
 };
-use crate::domain::{Actor, Millis, Policy, Rejection, RestaurantId, RestaurantRecord, Role};
+use crate::domain::{Actor, Kept, Millis, Policy, Rejection, RestaurantId, RestaurantRecord, Role};
 
 /// A deadline, as `due` saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,10 @@ impl Queue {
     ///
     /// # Errors
     /// When Redis could not be asked.
-    pub async fn record(&self, restaurant: RestaurantId) -> Result<Option<(RestaurantRecord, Policy)>, QueueError> {
+    pub async fn record(
+        &self,
+        restaurant: RestaurantId,
+    ) -> Result<Option<(RestaurantRecord, Kept<Policy>)>, QueueError> {
         let meta = self.keys().one(restaurant, "meta");
         let packed: (Option<Vec<u8>>, Option<Vec<u8>>) =
             self.query(redis::cmd("HMGET").arg(meta).arg("restaurant").arg("policy")).await?;

@@ -12,7 +12,7 @@ use crate::{
         self, Db, DbError,
         record::reconcile::{self, Lost, LostStock},
     },
-    domain::{Actor, Command, LineId, LineRecord, Rejection, RestaurantId, RestaurantRecord, Role},
+    domain::{Actor, Command, Kept, LineId, LineRecord, Rejection, RestaurantId, RestaurantRecord, Role},
     metrics::Metrics,
     queue::{CallContext, Comparison, Queue, QueueError, Reconcile, StockChange, Uncompared, keys::Partition},
 };
@@ -65,7 +65,7 @@ impl Found {
         (recorded.day > self.here.day).then_some(&self.here.day)
     }
 
-    fn restaurant(&self) -> Result<Option<RestaurantRecord>, Unreadable> {
+    fn restaurant(&self) -> Result<Option<Kept<RestaurantRecord>>, Unreadable> {
         self.lost.restaurant.as_deref().map(|packed| rebuild::unpack("restaurant", packed)).transpose()
     }
 }
@@ -146,7 +146,7 @@ pub(super) async fn put_back(
 /// Restaurant, lines and stock, then the tickets, then the answers, which name tickets; then the end.
 fn batches(id: RestaurantId, found: &Found) -> Result<Vec<Reconcile>, Unreadable> {
     let lost = &found.lost;
-    let lines: Vec<LineRecord> =
+    let lines: Vec<Kept<LineRecord>> =
         lost.lines.iter().map(|packed| rebuild::unpack("a line", packed)).collect::<Result<_, _>>()?;
     let recounted = |stock: &&LostStock| stock.recounted;
     let of_restaurant = Reconcile {

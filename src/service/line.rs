@@ -258,18 +258,19 @@ impl Lines {
         &self,
         restaurant: RestaurantId,
         context: &CallContext,
-        merge: impl Fn(Policy) -> Result<Policy, E>,
+        merge: impl Fn(&Policy) -> Result<Policy, E>,
     ) -> Result<Policy, E> {
         let get = || async { db::policies::get(&self.db, restaurant).await?.ok_or(LineError::NotFound) };
         for _ in 0..POLICY_TRIES {
             let VersionedPolicy { policy, version } = get().await?;
-            let policy = merge(policy)?;
+            let merged = merge(&policy)?;
+            let policy = policy.edited(|policy| *policy = merged);
             let replaced = db::policies::replace(&self.db, restaurant, version, &policy).await;
             if replaced.map_err(LineError::Db)?.is_none() {
                 continue;
             }
             self.run(restaurant, context, &Command::PolicySet(Box::new(policy.clone()))).await?;
-            return Ok(policy);
+            return Ok(policy.into_known());
         }
         Err(LineError::Conflict.into())
     }

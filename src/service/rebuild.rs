@@ -12,7 +12,7 @@ use crate::{
         record::read::{Recorded, RecordedAnswer},
         restaurants::Opening,
     },
-    domain::{LineId, LineRecord, RestaurantRecord, TicketId},
+    domain::{Kept, LineId, LineRecord, RestaurantRecord, TicketId},
     queue::{KeptAnswer, Rebuild, log::Answer},
 };
 
@@ -39,14 +39,14 @@ pub fn rebuild_of(
     replace: bool,
 ) -> Result<Rebuild, Unreadable> {
     let part = |name: &str| recorded.parts.iter().find(|(part, _)| part == name).map(|(_, packed)| packed);
-    let known: RestaurantRecord = unpack("restaurant", part("restaurant").ok_or_else(|| missing("restaurant"))?)?;
+    let known: Kept<RestaurantRecord> = unpack("restaurant", part("restaurant").ok_or_else(|| missing("restaurant"))?)?;
     let busiest: HashMap<LineId, i64> = recorded.busiest.iter().copied().collect();
     let mut lines = Vec::with_capacity(opening.lines.len());
     let mut skips = BTreeMap::new();
     for (line, name) in opening.lines {
         let record = match part(&format!("line:{line}")) {
-            Some(packed) => LineRecord { name, ..unpack("a line", packed)? },
-            None => LineRecord::fresh(line, name),
+            Some(packed) => unpack::<Kept<LineRecord>>("a line", packed)?.edited(|line| line.name = name),
+            None => LineRecord::fresh(line, name).into(),
         };
         skips.insert(line, skip(busiest.get(&line).copied().unwrap_or(0), recorded.unrecorded_s, changes_lost));
         lines.push(record);
@@ -67,13 +67,12 @@ pub fn rebuild_of(
     }
     Ok(Rebuild {
         replace,
-        restaurant: RestaurantRecord {
-            slug: opening.slug,
-            name: opening.name,
-            time_zone: opening.time_zone,
-            currency: opening.currency,
-            ..known
-        },
+        restaurant: known.edited(|restaurant| {
+            restaurant.slug = opening.slug;
+            restaurant.name = opening.name;
+            restaurant.time_zone = opening.time_zone;
+            restaurant.currency = opening.currency;
+        }),
         policy: opening.policy,
         lines,
         skips,

@@ -83,7 +83,7 @@ impl Session {
         if self.is_admin {
             return Some(Role::Admin);
         }
-        self.roles.iter().find(|(at, _)| *at == restaurant).map(|(_, role)| Role::from(*role))
+        self.roles.iter().find(|(at, _)| *at == restaurant).and_then(|(_, role)| role.capacity())
     }
 
     /// Whether the cookie that says so is old enough to be issued anew, and can still grow younger.
@@ -272,6 +272,17 @@ mod tests {
         assert_eq!(session.role_at(RestaurantId(8)), None);
         let admin = Session { is_admin: true, ..session };
         assert_eq!(admin.role_at(RestaurantId(8)), Some(Role::Admin));
+    }
+
+    #[test]
+    fn a_role_that_a_newer_server_knows_allows_nothing_and_is_kept() {
+        let host = RestaurantRole::from("host".to_owned());
+        let grants = Grants { roles: vec![(RestaurantId(7), host)], ..grants() };
+        let cookie = ours().issue(TokenKind::Cookie, SessionId(5), AccountId(9), &grants, NOW);
+        let session = verify(TokenKind::Cookie, cookie.expose(), NOW).expect("signed in all the same");
+        assert_eq!(session.role_at(RestaurantId(7)), None);
+        let renewed = verify(TokenKind::Cookie, ours().renew(&session, NOW).expose(), NOW).expect("renewed");
+        assert_eq!(renewed.roles, grants.roles);
     }
 
     #[test]

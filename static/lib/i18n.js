@@ -63,14 +63,14 @@ export function preferred({ search, languages } = { search: location.search, lan
 
 /**
  * The text of a key. `{name}` stands for a value; numbers are written as the language does. A text in several numbers is
- * chosen by the value `n`.
+ * chosen by the value `n`. A key of data that only a newer server knows, as in `state.parked`, is that of `state.other`.
  *
  * @param {Key} key
  * @param {Values} [values]
  * @returns {string}
  */
 export function t(key, values = {}) {
-  return filled(words[key], values);
+  return filled(words[key] ?? words[/** @type {Key} */ (key.replace(/[^.]*$/, "other"))] ?? "", values);
 }
 
 /**

@@ -197,7 +197,12 @@ export interface components {
          * @description Where a party was when it joined.
          * @enum {string}
          */
-        Channel: "onsite" | "remote";
+        Channel: "onsite" | "remote" | "other";
+        /**
+         * @description Where a party is when it joins.
+         * @enum {string}
+         */
+        ChannelAsked: "onsite" | "remote";
         /** @description Being there. */
         CheckIn: {
             /** @description The code at the door, where the restaurant asks for it. */
@@ -453,7 +458,12 @@ export interface components {
          * @description What happens when a called party does not come within its grace.
          * @enum {string}
          */
-        GraceOver: "put_back_once" | "no_show";
+        GraceOver: "put_back_once" | "no_show" | "other";
+        /**
+         * @description What happens when a called party does not come within its grace.
+         * @enum {string}
+         */
+        GraceOverAsked: "put_back_once" | "no_show";
         /** @description `ok`. */
         Health: {
             /** @example ok */
@@ -478,7 +488,7 @@ export interface components {
              * @example 2
              */
             adults: number;
-            channel: components["schemas"]["Channel"];
+            channel: components["schemas"]["ChannelAsked"];
             /**
              * Format: int32
              * @description Children who need a seat.
@@ -663,7 +673,12 @@ export interface components {
          * @description Whether guests may take a number.
          * @enum {string}
          */
-        OpenState: "open" | "direct" | "paused" | "closed";
+        OpenState: "open" | "direct" | "paused" | "closed" | "other";
+        /**
+         * @description Whether guests may take a number.
+         * @enum {string}
+         */
+        OpenStateAsked: "open" | "direct" | "paused" | "closed";
         /** @description A pre-ordered menu item. `held` of `quantity` were taken from stock (0 for an item that is not counted). */
         OrderedItem: {
             /** @description Menu item id. */
@@ -903,7 +918,7 @@ export interface components {
             delay_places_max?: number | null;
             /** Format: int32 */
             delays?: number | null;
-            grace_over?: components["schemas"]["GraceOver"] | null;
+            grace_over?: components["schemas"]["GraceOverAsked"] | null;
             /** Format: int32 */
             grace_s?: number | null;
             /** Format: int32 */
@@ -916,7 +931,7 @@ export interface components {
             party_min?: number | null;
             /** Format: int32 */
             per_ticket_max?: number | null;
-            presence?: components["schemas"]["Presence"] | null;
+            presence?: components["schemas"]["PresenceAsked"] | null;
             /** Format: int32 */
             recalls?: number | null;
             /** Format: int32 */
@@ -935,7 +950,12 @@ export interface components {
          * @description Whether being there has to be shown.
          * @enum {string}
          */
-        Presence: "open" | "code";
+        Presence: "open" | "code" | "other";
+        /**
+         * @description Whether being there has to be shown.
+         * @enum {string}
+         */
+        PresenceAsked: "open" | "code";
         /** @description The wire shape. */
         Problem: {
             /**
@@ -1223,7 +1243,7 @@ export interface components {
          * @description In which capacity somebody acts.
          * @enum {string}
          */
-        Role: "guest" | "device" | "staff" | "owner" | "admin" | "timer";
+        Role: "guest" | "device" | "staff" | "owner" | "admin" | "timer" | "other";
         /** @description New values; what is absent has not changed. */
         SetView: {
             announcement?: components["schemas"]["Announcement"] | null;
@@ -1256,7 +1276,7 @@ export interface components {
         State: {
             /** @description For guests to read. */
             reason?: string | null;
-            state: components["schemas"]["OpenState"];
+            state: components["schemas"]["OpenStateAsked"];
             /**
              * Format: int64
              * @description When it opens again by itself; later than now.
@@ -1424,7 +1444,7 @@ export interface components {
          * @description Where a ticket is in its life.
          * @enum {string}
          */
-        TicketState: "waiting" | "called" | "seated" | "completed" | "cancelled" | "no_show";
+        TicketState: "waiting" | "called" | "seated" | "completed" | "cancelled" | "no_show" | "other";
         /** @description T: a ticket as staff see it and as commands answer it. */
         TicketView: components["schemas"]["OwnView"] & {
             /** @description As given. */
@@ -1500,6 +1520,7 @@ export type CalledNumber = components['schemas']['CalledNumber'];
 export type Cancel = components['schemas']['Cancel'];
 export type CancelledBy = components['schemas']['CancelledBy'];
 export type Channel = components['schemas']['Channel'];
+export type ChannelAsked = components['schemas']['ChannelAsked'];
 export type CheckIn = components['schemas']['CheckIn'];
 export type Counts = components['schemas']['Counts'];
 export type DayListed = components['schemas']['DayListed'];
@@ -1518,6 +1539,7 @@ export type Find = components['schemas']['Find'];
 export type Found = components['schemas']['Found'];
 export type FrameType = components['schemas']['FrameType'];
 export type GraceOver = components['schemas']['GraceOver'];
+export type GraceOverAsked = components['schemas']['GraceOverAsked'];
 export type Health = components['schemas']['Health'];
 export type IfSoldOut = components['schemas']['IfSoldOut'];
 export type Item = components['schemas']['Item'];
@@ -1532,11 +1554,13 @@ export type NoBody = components['schemas']['NoBody'];
 export type Notice = components['schemas']['Notice'];
 export type NumberAt = components['schemas']['NumberAt'];
 export type OpenState = components['schemas']['OpenState'];
+export type OpenStateAsked = components['schemas']['OpenStateAsked'];
 export type OrderedItem = components['schemas']['OrderedItem'];
 export type OwnView = components['schemas']['OwnView'];
 export type Policy = components['schemas']['Policy'];
 export type PolicyChange = components['schemas']['PolicyChange'];
 export type Presence = components['schemas']['Presence'];
+export type PresenceAsked = components['schemas']['PresenceAsked'];
 export type Problem = components['schemas']['Problem'];
 export type PutBack = components['schemas']['PutBack'];
 export type QueueFrame = components['schemas']['QueueFrame'];

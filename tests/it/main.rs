@@ -15,5 +15,6 @@ mod replay;
 mod storm;
 mod tidy;
 mod unseen;
+mod versions;
 mod weaknesses;
 mod ws;

@@ -52,7 +52,7 @@ impl Connection {
         narrow: bool,
     ) -> anyhow::Result<Self> {
         world.tally.count("connections", kind);
-        let authority = world.url.strip_prefix("http://").context("an http URL")?;
+        let authority = world.url_of(from).strip_prefix("http://").context("an http URL")?;
         let to: SocketAddr = authority.parse().context("an address")?;
         let socket = TcpSocket::new_v4()?;
         if narrow {

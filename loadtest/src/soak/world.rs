@@ -1,9 +1,12 @@
 //! What everybody in a soak shares: addresses, sessions, what was acknowledged, what the auditor sees.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     net::{IpAddr, Ipv4Addr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -88,7 +91,10 @@ impl Session {
 }
 
 pub(super) struct World {
-    pub(super) url: String,
+    /// Servers on one Redis and one database.
+    urls: Vec<String>,
+    asked: AtomicUsize,
+    insisted: AtomicUsize,
     pub(super) seed: u64,
     pub(super) tally: Tally,
     pub(super) phase: watch::Sender<Phase>,
@@ -99,6 +105,8 @@ pub(super) struct World {
     shown: Mutex<VecDeque<Shown>>,
     /// The latest that was acknowledged of every ticket of the demo.
     ledger: Mutex<HashMap<String, (Stamp, String)>>,
+    /// What those tickets are called where their ids must not appear.
+    refs: Mutex<BTreeSet<String>>,
     clients: Vec<reqwest::Client>,
 }
 
@@ -107,15 +115,17 @@ pub(super) fn address(from: u8) -> IpAddr {
 }
 
 impl World {
-    pub(super) async fn new(url: &str, seed: u64) -> anyhow::Result<Self> {
+    pub(super) async fn new(urls: &[&str], seed: u64) -> anyhow::Result<Self> {
         let client = |from| {
             let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_idle_timeout(IDLE);
             client.local_address(address(from)).build()
         };
         let clients: Vec<_> = (0..ADDRESSES).map(client).collect::<Result<_, _>>()?;
-        let staff = sign_in(&clients[0], url, "staff@demo.test").await?;
+        let staff = sign_in(&clients[0], urls[0], "staff@demo.test").await?;
         Ok(Self {
-            url: url.to_owned(),
+            urls: urls.iter().map(|url| (*url).to_owned()).collect(),
+            asked: AtomicUsize::new(0),
+            insisted: AtomicUsize::new(0),
             seed,
             tally: Tally::default(),
             phase: watch::Sender::new(Phase::Churn),
@@ -124,6 +134,7 @@ impl World {
             moments: Mutex::default(),
             shown: Mutex::default(),
             ledger: Mutex::default(),
+            refs: Mutex::default(),
             clients,
         })
     }
@@ -131,9 +142,9 @@ impl World {
     /// Ended tickets stay on screens while they can be undone. A soak is only steady once as many go as come, so that
     /// is made short; all else is as it comes.
     pub(super) async fn shorten_undo(&self, undo_s: u32) -> anyhow::Result<()> {
-        let owner = sign_in(&self.clients[0], &self.url, "owner@demo.test").await?;
+        let owner = sign_in(&self.clients[0], self.url(), "owner@demo.test").await?;
         let request =
-            self.clients[0].patch(format!("{}/v1/restaurants/demo/policy", self.url)).bearer_auth(owner.access);
+            self.clients[0].patch(format!("{}/v1/restaurants/demo/policy", self.url())).bearer_auth(owner.access);
         let answer = request.json(&json!({ "undo_s": undo_s })).send().await?;
         ensure!(answer.status().is_success(), "the policy: {}", answer.text().await?);
         Ok(())
@@ -144,12 +155,22 @@ impl World {
         let mut session = self.staff.lock().await;
         if session.renew_at <= Instant::now() {
             let body = json!({ "refresh_token": session.refresh });
-            match open_session(&self.clients[0], &self.url, "/auth/refresh", body).await {
+            match open_session(&self.clients[0], self.url(), "/auth/refresh", body).await {
                 Ok(renewed) => *session = renewed,
                 Err(error) => self.tally.find(format!("the session of staff: {error:#}")),
             }
         }
         session.access.clone()
+    }
+
+    /// One server after the other.
+    fn url(&self) -> &str {
+        &self.urls[self.asked.fetch_add(1, Ordering::Relaxed) % self.urls.len()]
+    }
+
+    /// The server of all screens of an address: another one may be a moment behind.
+    pub(super) fn url_of(&self, from: u8) -> &str {
+        &self.urls[usize::from(from % ADDRESSES) % self.urls.len()]
     }
 
     pub(super) fn churning(&self) -> bool {
@@ -181,6 +202,10 @@ impl World {
         lock(&self.ledger)
     }
 
+    pub(super) fn refs(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        lock(&self.refs)
+    }
+
     /// Does something, and counts it by its kind. `None`: it was refused.
     pub(super) async fn act(
         &self,
@@ -192,7 +217,7 @@ impl World {
         key: Option<&str>,
     ) -> Option<Value> {
         self.tally.count("operations", kind);
-        match self.ask(caller, method, path, body, key).await {
+        match self.insist(caller, method, path, body, key).await {
             Ok((status, answer)) if status < 300 => {
                 self.acknowledge(path, &answer);
                 Some(answer)
@@ -212,6 +237,31 @@ impl World {
         }
     }
 
+    /// Asks; of two servers on a machine that has no time for them, again under the same key when no answer came in
+    /// time, as the pages do.
+    async fn insist(
+        &self,
+        caller: Caller<'_>,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: Option<&str>,
+    ) -> anyhow::Result<(u16, Value)> {
+        if self.urls.len() == 1 {
+            return self.ask(caller, method, path, body, key).await;
+        }
+        let own = format!("soak-again-{}-{:016x}", self.seed, self.insisted.fetch_add(1, Ordering::Relaxed));
+        let key = key.unwrap_or(&own);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.ask(caller, method.clone(), path, body.clone(), Some(key)).await?;
+            if answer.1["code"] != "outcome_unknown" || Instant::now() > until {
+                return Ok(answer);
+            }
+            self.tally.count("repeated", "outcome_unknown");
+        }
+    }
+
     /// Status and body of an answer.
     pub(super) async fn ask(
         &self,
@@ -225,7 +275,7 @@ impl World {
             Caller::Guest(from) => &self.clients[usize::from(from % ADDRESSES)],
             Caller::Session(_) => &self.clients[0],
         };
-        let mut request = client.request(method, format!("{}/v1{path}", self.url));
+        let mut request = client.request(method, format!("{}/v1{path}", self.url()));
         if let Caller::Session(token) = caller {
             request = request.bearer_auth(token);
         }
@@ -246,6 +296,9 @@ impl World {
         // Other restaurants come and go; the auditor only sees the demo.
         if path.starts_with("/restaurants/soak-") || !(path.contains("/demo/") || self.ledger().contains_key(id)) {
             return;
+        }
+        if let Some(name) = ticket["ref"].as_str() {
+            self.refs().insert(name.to_owned());
         }
         let at = stamp(answer);
         let mut ledger = self.ledger();
@@ -294,7 +347,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(async { axum::serve(listener, app).await });
-        World::new(&url, 1).await.expect("signed in")
+        World::new(&[&url], 1).await.expect("signed in")
     }
 
     #[tokio::test]

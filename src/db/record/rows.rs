@@ -23,7 +23,7 @@ pub struct EventRow {
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct By {
-    pub role: &'static str,
+    pub role: String,
     pub device: Option<String>,
     pub account: Option<i64>,
 }

@@ -251,7 +251,7 @@ impl Writing {
             &column(events, |event| event.rev),
             &column(events, |event| event.at),
             &column(events, |event| event.name.as_str()) as &[&str],
-            &column(events, |event| event.by.role) as &[&str],
+            &column(events, |event| event.by.role.as_str()) as &[&str],
             &column(events, |event| event.by.device.as_deref()) as &[Option<&str>],
             &column(events, |event| event.by.account) as &[Option<i64>],
             &column(events, |event| event.r#ref.as_deref()) as &[Option<&str>],
@@ -350,7 +350,7 @@ impl Writing {
             &column(rows, |row| row.name.as_str()) as &[&str],
             &column(rows, |row| row.state.as_str()) as &[&str],
             &column(rows, |row| row.line.as_str()) as &[&str],
-            &by(|by| Some(by.role)) as &[Option<&str>],
+            &by(|by| Some(by.role.as_str())) as &[Option<&str>],
             &by(|by| by.device.as_deref()) as &[Option<&str>],
             &column(rows, |row| row.by.account) as &[Option<i64>],
             &column(rows, |row| row.reason.as_deref()) as &[Option<&str>]
@@ -379,7 +379,7 @@ impl Writing {
             &column(rows, |row| row.left_after) as &[Option<i64>],
             &column(rows, |row| row.change) as &[Option<i64>],
             &column(rows, |row| row.r#ref.as_deref()) as &[Option<&str>],
-            &column(rows, |row| row.by.role) as &[&str],
+            &column(rows, |row| row.by.role.as_str()) as &[&str],
             &column(rows, |row| row.by.device.as_deref()) as &[Option<&str>],
             &column(rows, |row| row.by.account) as &[Option<i64>]
         )

@@ -61,13 +61,13 @@ pub enum Applied {
     Old,
 }
 
-/// Whether live screens still show a ticket at this time: waiting, called and seated ones; missed ones until their day
-/// ends; completed and cancelled ones while that can be undone.
+/// Whether live screens still show a ticket at this time: waiting, called and seated ones; missed ones, and those in a
+/// state that only a newer server knows, until they end; completed and cancelled ones while that can be undone.
 #[must_use]
 pub fn keeps(ticket: &Ticket, at: Millis) -> bool {
     match ticket.state {
         TicketState::Waiting | TicketState::Called | TicketState::Seated => true,
-        TicketState::NoShow => ticket.ended.is_none(),
+        TicketState::NoShow | TicketState::Other => ticket.ended.is_none(),
         TicketState::Completed | TicketState::Cancelled => ticket.undo_until.is_some_and(|until| until > at),
     }
 }

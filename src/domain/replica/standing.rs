@@ -158,7 +158,7 @@ impl Standing {
             TicketState::Waiting => self.waiting.put(ticket),
             TicketState::Called => put_newest_first(&mut self.called, ticket, |ticket| ticket.called_at),
             TicketState::NoShow => put_newest_first(&mut self.missed, ticket, |ticket| ticket.missed_at),
-            TicketState::Seated | TicketState::Completed | TicketState::Cancelled => {}
+            TicketState::Seated | TicketState::Completed | TicketState::Cancelled | TicketState::Other => {}
         }
     }
 
@@ -167,7 +167,7 @@ impl Standing {
             TicketState::Waiting => self.waiting.remove(ticket),
             TicketState::Called => self.called.retain(|other| other.id != ticket.id),
             TicketState::NoShow => self.missed.retain(|other| other.id != ticket.id),
-            TicketState::Seated | TicketState::Completed | TicketState::Cancelled => {}
+            TicketState::Seated | TicketState::Completed | TicketState::Cancelled | TicketState::Other => {}
         }
     }
 }

@@ -23,7 +23,7 @@ const LATE: i64 = 9_999_999_999_999;
 pub(super) fn rows(partition: Partition) -> Rows {
     let (long, late) = ("값".repeat(LEN), LATE);
     let (text, name, line, r#ref, day) = (Some(long.clone()), long.clone(), long.clone(), "r".repeat(32), "2286-11-20");
-    let by = By { role: "admin", device: text.clone(), account: Some(i64::MAX) };
+    let by = By { role: "admin".to_owned(), device: text.clone(), account: Some(i64::MAX) };
     let aggregate = format!("restaurant:{RESTAURANT}");
     let ordered = json!([{ "item": long, "name": long, "quantity": late, "price": late, "held": late, "lost": late }]);
     Rows {

@@ -92,7 +92,7 @@ fn reconciled(aggregate: &str, gap: Stamp, at: Millis, raw: Raw, tickets: Vec<Pa
         rev: gap.rev,
         at,
         name: "record.reconciled".to_owned(),
-        by: Actor::of(Role::Timer),
+        by: Actor::of(Role::Timer).into(),
         ticket: None,
         line: None,
         item: None,

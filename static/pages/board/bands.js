@@ -17,6 +17,7 @@ export const STATE_WORDS = {
   paused: "board.paused",
   closed: "board.closed",
   direct: "board.direct",
+  other: "open.other",
 };
 
 /**
@@ -51,7 +52,7 @@ export function announcement({ announcement: said }) {
 export function closedBand({ timeZone }, { restaurant }) {
   if (restaurant.state === "open") return "";
   return html`<p class="band state" data-testid="state-band">
-    <strong>${t(STATE_WORDS[restaurant.state])}</strong> ${until(restaurant, timeZone)}
+    <strong>${t(STATE_WORDS[restaurant.state] ?? "open.other")}</strong> ${until(restaurant, timeZone)}
     ${restaurant.reason ? html`<bdi>${restaurant.reason}</bdi>` : ""}
   </p>`;
 }

@@ -72,7 +72,7 @@ function nobody({ timeZone }, { restaurant }, lines) {
   const isOpen = restaurant.state === "open";
   return html`<div class="nobody" data-testid="nobody" data-state=${restaurant.state}>
     <p class="nobody-title">
-      ${isOpen ? t(waiting > 0 ? "board.soon" : "board.none_waiting") : t(STATE_WORDS[restaurant.state])}
+      ${isOpen ? t(waiting > 0 ? "board.soon" : "board.none_waiting") : t(STATE_WORDS[restaurant.state] ?? "open.other")}
     </p>
     ${isOpen
       ? waiting > 0

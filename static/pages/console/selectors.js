@@ -13,6 +13,9 @@ const NEAR_SHARE = 0.8;
 /** Late is who is late by a whole minute: a smaller unit is not shown, ms. */
 const LATE_MS = 60_000;
 
+/** States that have lists of their own. @type {Set<TicketView["state"]>} */
+const LISTED = new Set(["waiting", "called", "seated", "no_show"]);
+
 /** The names of the tables, in the order of the buttons. */
 export const BAND_NAMES = /** @type {const} */ (["all", "two", "four", "six", "more"]);
 
@@ -91,14 +94,14 @@ export function missed(queue, tab) {
 }
 
 /**
- * Completed and cancelled that can still be undone, the longest undoable first.
+ * Completed and cancelled that can still be undone, the longest undoable first, and whatever only a newer server knows.
  *
  * @param {QueueFrame} queue
  * @param {string} tab
  */
 export function ended(queue, tab) {
   const all = queue.tickets.filter(
-    ({ state, line }) => (state === "completed" || state === "cancelled") && (tab === "all" || line === tab),
+    ({ state, line }) => !LISTED.has(state) && (tab === "all" || line === tab),
   );
   return all.sort((a, b) => (b.undo_until ?? 0) - (a.undo_until ?? 0) || byOrder(a, b));
 }

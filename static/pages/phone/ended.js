@@ -49,8 +49,10 @@ function said(state, frame, act, now) {
       return { title: t("phone.completed"), text: [t("phone.completed_text")], next: nothing };
     case "no_show":
       return missed(state, frame, act, now);
-    default:
+    case "cancelled":
       return cancelled(state, frame, act, now);
+    default:
+      return { title: t("phone.other"), text: [t("phone.other_text")], next: nothing };
   }
 }
 

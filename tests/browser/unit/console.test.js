@@ -105,6 +105,12 @@ test("missed and ended: the newest first, in their line", () => {
   assert.deepEqual(numbers(ended(frame, "all")), ["A005", "A004"]);
 });
 
+test("a party in a state that only a newer server knows is not out of sight", () => {
+  const parked = /** @type {TicketView["state"]} */ (/** @type {unknown} */ ("parked"));
+  const frame = queue([ticket({ number: "A001", state: "other" }), ticket({ number: "A002", state: parked })]);
+  assert.deepEqual(numbers(ended(frame, "all")), ["A001", "A002"]);
+});
+
 test("waited against promised: fine, near from 80 %, over by a whole minute", () => {
   const eta = { low_s: 300, high_s: 1_000, target: 80, rough: false };
   /** @param {number} s */

@@ -27,6 +27,14 @@ test("a text made from data falls back, also for the names every object has", as
   assert.equal(tOr("constructor", "refusal.internal"), t("refusal.internal"));
 });
 
+test("what only a newer server knows is told as other", async () => {
+  await speak("en");
+  const key = (/** @type {string} */ text) => /** @type {any} */ (text);
+  assert.equal(t(key("state.parked")), t("state.other"));
+  assert.equal(t(key("open.half_open")), t("open.other"));
+  assert.equal(t(key("moved.hologram")), "", "and where there is no such word, nothing is said");
+});
+
 test("the page says which language it speaks; another one can be had beside it", async () => {
   await speak("ko");
   assert.equal(document.documentElement.lang, "ko");

@@ -107,7 +107,7 @@ async fn the_demo_opens_as_promised_and_loads_twice() {
 
     let opening = restaurants::opening(&db, id).await.expect("an answer").expect("the demo");
     assert_eq!((opening.id, opening.slug.as_str(), opening.currency.as_str()), (id, "demo", "KRW"));
-    assert_eq!(opening.policy, Policy::default());
+    assert_eq!(*opening.policy, Policy::default());
     let lines: Vec<_> = opening.lines.iter().map(|(line, name)| (line.letter(), name.as_str())).collect();
     assert_eq!(lines, [('A', "홀"), ('B', "테라스")]);
     let stock: Vec<_> = opening.menu.iter().map(|(_, stock)| *stock).collect();
@@ -123,11 +123,11 @@ async fn two_owners_do_not_overwrite_each_others_rules() {
     let db = database.db();
     let id = create(&db, "sun").await.expect("a new slug");
     let seen = policies::get(&db, id).await.expect("an answer").expect("the restaurant");
-    assert_eq!(seen.policy, Policy::default());
-    let short = Policy { grace_s: 60, ..seen.policy.clone() };
+    assert_eq!(*seen.policy, Policy::default());
+    let short = seen.policy.clone().edited(|policy| policy.grace_s = 60);
     let version = policies::replace(&db, id, seen.version, &short).await.expect("an answer");
     assert!(version.is_some());
-    let late = Policy { delays: 0, ..seen.policy };
+    let late = seen.policy.edited(|policy| policy.delays = 0);
     assert_eq!(policies::replace(&db, id, seen.version, &late).await.expect("an answer"), None);
     let now = policies::get(&db, id).await.expect("an answer").expect("the restaurant");
     assert_eq!((now.policy, Some(now.version)), (short.clone(), version));

@@ -78,6 +78,11 @@ impl TestApp {
         test
     }
 
+    /// Its database.
+    pub(crate) fn database(&self) -> &database::TestDatabase {
+        &self.database
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
     }

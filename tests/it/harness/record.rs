@@ -70,7 +70,7 @@ impl Record {
             replace: false,
             restaurant: self.restaurant.unpack().expect("a packed value"),
             policy: self.policy.unpack().expect("a packed value"),
-            lines: self.lines.values().cloned().collect(),
+            lines: self.lines.values().cloned().map(Into::into).collect(),
             skips: self.lines.keys().map(|line| (*line, skip)).collect(),
             menu: self.menu.unpack().expect("a packed value"),
             stock: self.stock.clone(),

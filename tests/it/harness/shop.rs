@@ -118,7 +118,7 @@ impl Shop {
                 rebuilt_at: None,
                 epoch: 0,
             },
-            policy: layout.policy.clone(),
+            policy: layout.policy.clone().into(),
             lines: layout.lines.iter().map(|letter| (line(letter), format!("line {letter}"))).collect(),
             menu: layout
                 .stock

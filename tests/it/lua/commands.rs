@@ -87,7 +87,7 @@ pub fn announce(text: &str, until: Option<Millis>) -> Command {
 }
 
 pub fn policy_set(policy: Policy) -> Command {
-    Command::PolicySet(Box::new(policy))
+    Command::PolicySet(Box::new(policy.into()))
 }
 
 pub fn stock_set(item: &str, left: impl Into<Option<u32>>) -> Command {

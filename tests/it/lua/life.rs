@@ -30,9 +30,9 @@ async fn load_opens_a_restaurant_once() {
     assert_eq!((event.name.as_str(), event.rev, outcome.stamp.rev), ("restaurant.loaded", 1, 1));
     assert_eq!((event.lines.len(), event.menu.as_ref().map(Vec::len), event.stock.len()), (2, Some(3), 2));
     let restaurant = RestaurantRecord { epoch: outcome.stamp.epoch, ..opening.restaurant.clone() };
-    assert_eq!((event.policy.as_ref(), event.restaurant.as_ref()), (Some(&opening.policy), Some(&restaurant)));
+    assert_eq!((event.policy.as_ref(), event.restaurant.as_ref()), (Some(&*opening.policy), Some(&restaurant)));
     let snapshot = shop.snapshot().await;
-    assert_eq!((&snapshot.policy, &snapshot.restaurant), (&opening.policy, &restaurant));
+    assert_eq!((&snapshot.policy, &snapshot.restaurant), (&*opening.policy, &restaurant));
     assert_eq!(snapshot.menu, opening.menu.iter().map(|(item, _)| item.clone()).collect::<Vec<_>>());
     assert_eq!(snapshot.stock, [("cake".to_owned(), 5), ("soup".to_owned(), 2)].into());
     let slug = shop.queue.restaurant_of_slug(&opening.restaurant.slug).await.expect("Redis answers");

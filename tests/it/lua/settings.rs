@@ -1,12 +1,12 @@
 //! States of restaurant and lines, announcement, policy: what staff and owner set, and what ends by itself.
 
-use waitless::domain::{Command, NewState, OpenState, Policy, Rejection};
+use waitless::domain::{Command, Kept, NewState, OpenState, Policy, Rejection};
 
 use super::{
     commands::{announce, call, invalid, line_set, policy_set, restaurant_set},
     cover::Cover,
 };
-use crate::harness::shop::{Shop, line, staff};
+use crate::harness::shop::{Layout, Shop, guest, line, staff};
 
 #[tokio::test]
 async fn a_restaurant_changes_its_state() {
@@ -78,4 +78,16 @@ async fn a_policy_holds_from_the_next_command_on() {
     assert_eq!(called.grace_until, Some(shop.now + 60_000));
     assert_eq!(shop.deadlines().await.len(), 1, "no last call when its time is not in the future");
     cover.finish();
+}
+
+/// It may ask for more than a claim.
+#[tokio::test]
+async fn a_presence_that_only_a_newer_server_knows_is_taken_for_the_stricter_one() {
+    let shop = Shop::open(Layout::default()).await;
+    let mut rules = serde_json::to_value(Policy::default()).expect("JSON");
+    rules["presence"] = "by_bluetooth".into();
+    let rules: Kept<Policy> = serde_json::from_value(rules).expect("rules");
+    shop.did_quietly(&staff(), Command::PolicySet(Box::new(rules))).await;
+    let join = Command::Join(Box::new(shop.party("A")));
+    assert_eq!(shop.run(&guest(), join).await.expect_err("a claim"), Rejection::DoorCode);
 }

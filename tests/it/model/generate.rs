@@ -217,7 +217,7 @@ impl Maker<'_> {
             215..245 => self.line_set(),
             245..255 => self.on_ticket(),
             255..268 => self.by_staff(|maker| {
-                Command::PolicySet(Box::new(policy(&mut maker.rng, maker.world.model.live.policy.clone(), 0.2)))
+                Command::PolicySet(Box::new(policy(&mut maker.rng, maker.world.model.live.policy.clone(), 0.2).into()))
             }),
             268..285 => self.announce(),
             285..300 => self.by_staff(|maker| {

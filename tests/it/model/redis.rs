@@ -30,7 +30,7 @@ pub(super) fn open(runtime: &Arc<Runtime>, opening: &Opening) -> Redis {
         let queue = shop::queue();
         let loading = queue::Opening {
             restaurant: opening.restaurant.clone(),
-            policy: opening.policy.clone(),
+            policy: opening.policy.clone().into(),
             lines: opening.lines.clone(),
             menu: opening.menu.clone(),
         };

@@ -38,7 +38,7 @@ impl Live {
                     ticket.rejoin_until = None;
                     ticket.ended = Some(Ended { by: "timer".to_owned(), reason: Some("day_end".to_owned()) });
                 }
-                TicketState::Called | TicketState::Completed | TicketState::Cancelled => {}
+                TicketState::Called | TicketState::Completed | TicketState::Cancelled | TicketState::Other => {}
             }
             self.entries[index].rejoin_deadline = None;
             self.entries[index].forget_undo();

@@ -50,7 +50,7 @@ impl Live {
         {
             match state {
                 OpenState::Open => {}
-                OpenState::Closed => return Err(closed),
+                OpenState::Closed | OpenState::Other => return Err(closed),
                 OpenState::Paused => return Err(Rejection::Paused),
                 OpenState::Direct => return Err(Rejection::Direct),
             }
@@ -67,7 +67,7 @@ impl Live {
                 if !policy.remote || too_early { Err(Rejection::RemoteClosed) } else { Ok(()) }
             }
             Channel::Onsite if policy.presence == Presence::Code && !join.present => Err(Rejection::DoorCode),
-            Channel::Remote | Channel::Onsite => Ok(()),
+            Channel::Remote | Channel::Onsite | Channel::Other => Ok(()),
         }
     }
 

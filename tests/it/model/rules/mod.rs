@@ -258,7 +258,7 @@ impl Live {
     fn is_shown(&self, entry: &Entry, at: Millis) -> bool {
         match entry.ticket.state {
             TicketState::Waiting | TicketState::Called | TicketState::Seated => true,
-            TicketState::NoShow => entry.day == self.day,
+            TicketState::NoShow | TicketState::Other => entry.day == self.day,
             TicketState::Completed | TicketState::Cancelled => entry.ticket.undo_until.is_some_and(|until| until > at),
         }
     }

@@ -62,7 +62,7 @@ impl Live {
                 entry.rejoin_deadline = entry.ticket.rejoin_until;
                 self.hold_while_missed(index);
             }
-            TicketState::Waiting | TicketState::Completed | TicketState::Cancelled => {}
+            TicketState::Waiting | TicketState::Completed | TicketState::Cancelled | TicketState::Other => {}
         }
     }
 }
