@@ -20,6 +20,7 @@ pub mod script;
 mod sessions;
 mod slugs;
 mod snapshot;
+mod time;
 mod timers;
 mod trim;
 
@@ -42,6 +43,7 @@ pub use self::{
     rebuild::{KeptAnswer, Rebuild},
     reconcile::Reconcile,
     snapshot::Opening,
+    time::Step,
     timers::{Deadline, Due, RollStep},
 };
 use self::{
@@ -49,6 +51,7 @@ use self::{
     durability::Durability,
     keys::{Keys, Partition},
     script::{Script, Scripts},
+    time::Times,
 };
 
 use crate::domain::RestaurantId;
@@ -74,6 +77,8 @@ struct Shared {
     /// The highest rev known of each restaurant: answered to somebody, or recorded. One that comes back with less has
     /// lost something.
     revs: DashMap<RestaurantId, i64>,
+    /// What time it was told to be.
+    times: Times,
     /// Whole states that may be asked for at once.
     snapshots: Semaphore,
 }
@@ -104,6 +109,7 @@ impl Queue {
                 epochs: Partition::all().map(|_| AtomicI64::new(0)).collect(),
                 changed: Partition::all().map(|_| Mutex::new(None)).collect(),
                 revs: DashMap::new(),
+                times: Times::new(),
                 snapshots: Semaphore::new(snapshot::AT_ONCE),
             }),
         })
