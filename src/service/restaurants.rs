@@ -5,9 +5,9 @@
 //! once per server (a set of those under way); that two do it all the same is harmless, `load` refuses the second.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -20,7 +20,6 @@ use super::{
     rebuild::{Unreadable, rebuild_of},
 };
 use crate::{
-    clock,
     db::{self, Db, DbError, record::read::Recorded, restaurants::Page},
     domain::{OpenState, Rejection, RestaurantId, RestaurantRecord},
     metrics::Metrics,
@@ -113,6 +112,8 @@ struct Shared {
     loaded: Cache<RestaurantId, ()>,
     unknown: Cache<RestaurantId, ()>,
     opening: Mutex<HashMap<RestaurantId, watch::Receiver<Option<Opened>>>>,
+    /// Those whose last opening failed, unless somebody else has opened them since.
+    failed: Mutex<HashSet<RestaurantId>>,
 }
 
 impl Restaurants {
@@ -127,6 +128,7 @@ impl Restaurants {
             loaded: Cache::new(SLUG_FRESH),
             unknown: Cache::new(UNKNOWN_FRESH),
             opening: Mutex::default(),
+            failed: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -203,6 +205,22 @@ impl Restaurants {
         }
     }
 
+    /// How many restaurants cannot be served: opening their live state failed, and it is not there. While Redis does
+    /// not answer none is known to be served again.
+    pub async fn unserved(&self) -> usize {
+        let failed: Vec<RestaurantId> = self.shared.failed().iter().copied().collect();
+        if failed.is_empty() {
+            return 0;
+        }
+        if let Ok(stamps) = self.shared.queue.stamps(&failed).await {
+            let mut still = self.shared.failed();
+            for (id, _) in failed.iter().zip(stamps).filter(|(_, stamp)| stamp.is_some()) {
+                still.remove(id);
+            }
+        }
+        self.shared.failed().len()
+    }
+
     /// The opening that is under way, or a new one; `None`: there are too many.
     fn opening_of(&self, id: RestaurantId) -> Option<watch::Receiver<Option<Opened>>> {
         let mut opening = self.shared.opening.lock().unwrap_or_else(PoisonError::into_inner);
@@ -273,6 +291,10 @@ pub enum OpenAllError {
 }
 
 impl Shared {
+    fn failed(&self) -> MutexGuard<'_, HashSet<RestaurantId>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn open_now(&self, id: RestaurantId) -> Opened {
         let opened = self.try_open(id).await.unwrap_or_else(|error| {
             tracing::warn!(restaurant.id = %id, %error, "a restaurant cannot be opened");
@@ -285,6 +307,15 @@ impl Shared {
             Opened::Failed => "failed",
         };
         self.metrics.restaurants_opened.with_label_values(&[outcome]).inc();
+        match opened {
+            Opened::Failed => {
+                self.failed().insert(id);
+            }
+            Opened::Present | Opened::Unknown => {
+                self.failed().remove(&id);
+            }
+            Opened::Elsewhere => {}
+        }
         if opened == Opened::Unknown {
             self.unknown.put(id, ());
         }
@@ -304,7 +335,7 @@ impl Shared {
     /// Opens what was recorded; fresh, what never opened.
     async fn load(&self, id: RestaurantId) -> Result<Opened, OpenError> {
         let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
-        let today = BusinessDay::at(clock::now(), &opening.time_zone, &opening.policy)?;
+        let today = BusinessDay::at(self.queue.time(Partition::of(id)).await?, &opening.time_zone, &opening.policy)?;
         match self.recorded(id).await? {
             Some(recorded) => self.load_recorded(id, opening, recorded, &today).await,
             None => self.load_fresh(id, opening, today).await,

@@ -3,7 +3,9 @@
 
 mod bounded;
 mod checker;
+mod clocks;
 mod crowd;
+mod figures;
 mod floods;
 mod freshness;
 mod hints_lost;

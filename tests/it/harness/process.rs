@@ -23,6 +23,7 @@ use super::{
     dev::{BINARY, folder, with_settings},
     dying_with_us,
     redis_of_ones_own::free_port,
+    set_clock::SettableClock,
     until,
 };
 
@@ -82,6 +83,23 @@ impl Server {
         }
     }
 
+    /// Another one on the same Redis and database, by a clock that can be set.
+    pub async fn sibling_by_clock(&self, clock: &SettableClock) -> Self {
+        let (addr, log) = (SocketAddr::from(([127, 0, 0, 1], free_port())), folder());
+        let child = command(addr, &self.redis_url, &self.database_url, &log).envs(clock.environment()).spawn();
+        let server = Self {
+            addr,
+            http: reqwest::Client::new(),
+            redis_url: self.redis_url.clone(),
+            database_url: self.database_url.clone(),
+            database: Arc::clone(&self.database),
+            child: child.expect("starts"),
+            log,
+        };
+        server.ready().await;
+        server
+    }
+
     /// Another one on the same Redis and database.
     pub async fn sibling(&self) -> Self {
         Self::start(&self.redis_url, &self.database).await
@@ -108,8 +126,13 @@ impl Server {
 
     /// Starts it again after [`Server::kill`], on the same port; waits until it is ready.
     pub async fn restart(&mut self) {
-        self.child = command(self.addr, &self.redis_url, &self.database_url, &self.log).spawn().expect("starts again");
+        self.begin_again();
         self.ready().await;
+    }
+
+    /// The same without waiting.
+    pub fn begin_again(&mut self) {
+        self.child = command(self.addr, &self.redis_url, &self.database_url, &self.log).spawn().expect("starts again");
     }
 
     /// Whether the process has not ended.

@@ -13,12 +13,13 @@ use nix::{
 use rand::RngExt as _;
 use redis::{FromRedisValue, aio::MultiplexedConnection};
 
-use super::{dying_with_us, until};
+use super::{dying_with_us, set_clock::SettableClock, until};
 
 /// A private Redis; killed when dropped.
 pub struct OwnRedis {
     pub url: String,
     command: Vec<String>,
+    environment: Vec<(String, String)>,
     child: Child,
     folder: tempfile::TempDir,
 }
@@ -44,7 +45,7 @@ impl OwnRedis {
     /// In one-node cluster mode, in memory only.
     pub async fn start() -> Self {
         let bus = free_port().to_string();
-        let own = Self::run(words(&[
+        let settings = words(&[
             "--appendonly",
             "no",
             "--cluster-enabled",
@@ -53,8 +54,8 @@ impl OwnRedis {
             &bus,
             "--cluster-config-file",
             "nodes.conf",
-        ]))
-        .await;
+        ]);
+        let own = Self::run(settings, Vec::new()).await;
         own.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await.expect("CLUSTER ADDSLOTSRANGE");
         until("the cluster is up", async || {
             let info: String = own.ask(&["CLUSTER", "INFO"]).await.expect("INFO");
@@ -66,17 +67,27 @@ impl OwnRedis {
 
     /// As `waitless dev` runs it: every write is on disk before it is answered, and nothing is ever evicted.
     pub async fn durable() -> Self {
-        Self::run(words(&["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"])).await
+        Self::durable_by(Vec::new()).await
     }
 
-    async fn run(settings: Vec<String>) -> Self {
+    /// The same by a clock that can be set.
+    pub async fn by_clock(clock: &SettableClock) -> Self {
+        Self::durable_by(clock.environment()).await
+    }
+
+    async fn durable_by(environment: Vec<(String, String)>) -> Self {
+        let settings = ["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"];
+        Self::run(words(&settings), environment).await
+    }
+
+    async fn run(settings: Vec<String>, environment: Vec<(String, String)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port().to_string();
         let mut command = words(&["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir"]);
         command.push(folder.path().to_str().expect("UTF-8").to_owned());
         command.extend(settings);
-        let child = begin(&command);
-        let own = Self { url: format!("redis://127.0.0.1:{port}"), command, child, folder };
+        let child = begin(&command, &environment);
+        let own = Self { url: format!("redis://127.0.0.1:{port}"), command, environment, child, folder };
         own.ready().await;
         own
     }
@@ -113,7 +124,7 @@ impl OwnRedis {
 
     /// Starts it again after [`OwnRedis::kill`], on the same port and with what it kept.
     pub async fn restart(&mut self) {
-        self.child = begin(&self.command);
+        self.child = begin(&self.command, &self.environment);
         self.ready().await;
     }
 
@@ -132,9 +143,10 @@ impl OwnRedis {
     }
 }
 
-fn begin(command: &[String]) -> Child {
+fn begin(command: &[String], environment: &[(String, String)]) -> Child {
     dying_with_us("redis-server")
         .args(command)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
