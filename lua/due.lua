@@ -12,6 +12,9 @@ local log_max, expected, offset_known = arguments()
 -- An idle partition is only read: its timers cost no disk write.
 local BEAT_MS = 2000
 
+-- An offset loses one part in so many of the time that passes: an hour is gone after two days.
+local SHRINKING = 50
+
 look_at_source()
 local beat = redis.call('HGET', K.src, 'heartbeat')
 
@@ -21,7 +24,16 @@ local at_least = math.max(now, tonumber(beat or 0))
 if expected ~= '' and tonumber(offset_known) == offset then at_least = math.max(at_least, tonumber(expected)) end
 if at_least - (clock + offset) > STEP_MS then
   now, offset = at_least, at_least - clock
-  redis.call('HSET', K.src, 'offset', whole(offset))
+  redis.call('HSET', K.src, 'offset', whole(offset), 'last', whole(now))
+elseif offset > 0 and redis.call('HLEN', K.revs) > 1 then
+  -- A clock that was wrong before it was set back is right now, so what is added shrinks, too slowly to be noticed.
+  -- Time is noted meanwhile: it must not fall because nothing happens here.
+  local last = tonumber(redis.call('HGET', K.src, 'last'))
+  if now - last >= BEAT_MS then
+    offset = math.max(0, offset - math.floor((now - last) / SHRINKING))
+    now = math.max(clock + offset, last)
+    redis.call('HSET', K.src, 'offset', whole(offset), 'last', whole(now))
+  end
 end
 
 if redis.call('EXISTS', K.deadlines) == 0 then

@@ -53,10 +53,10 @@ impl Told {
     /// What became of the clock between two looks; of the first there is only what another server has added.
     fn step_since(&self, former: Option<&Self>) -> Option<Step> {
         let added = self.offset - former.map_or(0, |former| former.offset);
-        if added > 0 {
+        if added > STEP_MS {
             return Some(Step::Back(added));
         }
-        if added < 0 {
+        if added < 0 && self.offset == 0 {
             return Some(Step::CaughtUp);
         }
         let former = former?;
@@ -179,6 +179,7 @@ mod tests {
         let added = told(start, 1_000, 1_001_000, 3_600_000);
         assert_eq!(added.step_since(None), Some(Step::Back(3_600_000)), "somebody else noticed");
         assert_eq!(told(start, 2_000, 1_002_000, 3_600_000).step_since(Some(&added)), None, "said once");
+        assert_eq!(told(start, 3_000, 1_002_980, 3_599_980).step_since(Some(&added)), None, "it shrinks");
         assert_eq!(told(start, 3_000, 1_003_000, 0).step_since(Some(&added)), Some(Step::CaughtUp));
     }
 

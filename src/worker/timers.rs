@@ -75,7 +75,8 @@ async fn look_at(
     loop {
         let due = queue.due(partition, None, log_max).await?;
         time.send_replace(due.now);
-        said.step(due.step);
+        // What is added is gone when it is gone everywhere.
+        said.step(due.step.filter(|step| *step != Step::CaughtUp || queue.clock_offset().is_zero()));
         let mut acted = false;
         for deadline in &due.deadlines {
             match queue.expire(deadline, None).await {
