@@ -8,7 +8,7 @@
 --@use keys call
 -- A source that no script has seen yet may be an older copy: `due` has to raise the epoch before it is believed.
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-local seen = redis.call('HMGET', K.src, 'run_id', 'last', 'life', 'life_at')
+local seen = redis.call('HMGET', K.src, 'run_id', 'last', 'offset', 'heartbeat', 'life', 'life_at')
 if seen[1] ~= run_id then return refuse('new_source') end
 
 local meta = redis.call('HGETALL', K.meta)
@@ -17,15 +17,14 @@ for i = 1, #meta, 2 do
   if string.sub(meta[i], 1, 5) == 'line:' then lines[#lines + 1] = meta[i + 1] else record[meta[i]] = meta[i + 1] end
 end
 if not record.restaurant then return refuse('not_loaded') end
-local time = redis.call('TIME')
-local at = tonumber(optional(now_given)) or time[1] * 1000 + math.floor(time[2] / 1000)
-at = math.max(at, tonumber(seen[2]))
+
+read_clock(redis.call('TIME'), seen[2], seen[3], seen[4])
 -- Screens keep what they show until the record was asked for what may be missing here; if it does not answer, for a
 -- while.
-local is_whole = tonumber(record.compared or 0) >= tonumber(seen[3] or 0)
-if not is_whole and (alone ~= '1' or at - (seen[4] or 0) < PATIENCE_MS) then return refuse('not_compared') end
+local is_whole = tonumber(record.compared or 0) >= tonumber(seen[5] or 0)
+if not is_whole and (alone ~= '1' or now - (seen[6] or 0) < PATIENCE_MS) then return refuse('not_compared') end
 local revs = redis.call('HMGET', K.revs, 'epoch', restaurant_id)
-local reply = { 'snapshot', tonumber(revs[1]), tonumber(revs[2]), at, record.restaurant, record.policy, record.menu }
+local reply = { 'snapshot', tonumber(revs[1]), tonumber(revs[2]), now, record.restaurant, record.policy, record.menu }
 
 local function append(list)
   for _, entry in ipairs(list) do reply[#reply + 1] = entry end
@@ -51,5 +50,5 @@ append_tickets(waiting)
 append_tickets(redis.call('ZRANGE', K.called, 0, -1))
 append_tickets(redis.call('ZRANGE', K.seated, 0, -1))
 append_tickets(redis.call('ZRANGE', K.missed, 0, -1))
-append_tickets(redis.call('ZRANGEBYSCORE', K.ended, '(' .. at, '+inf'))
+append_tickets(redis.call('ZRANGEBYSCORE', K.ended, '(' .. whole(now), '+inf'))
 return reply

@@ -18,6 +18,7 @@ use crate::{
     clock,
     config::Config,
     db::{Db, DbError, SchemaMismatch},
+    health::Health,
     hub::{Hub, HubSettings, Sockets},
     metrics::Metrics,
     queue::{Live, Queue, QueueError, QueueSettings},
@@ -35,7 +36,8 @@ use crate::{
         tokens::Tokens,
     },
     worker::{
-        recorder::{self, Recorder},
+        condition::Condition,
+        recorder::{self, Lag, Recorder},
         retention, timers,
     },
 };
@@ -157,6 +159,7 @@ impl App {
         let hub = Arc::new(Hub::new(source, bounds.hub, config.public_url.clone(), door_codes));
         let revocations = Revocations::new(queue.clone(), Arc::clone(&metrics));
         let readiness = Arc::new(Readiness::default());
+        let health = Arc::new(Health::default());
         let places = Places::new(bounds.places);
         let api = Api::new(Parts {
             config: Arc::clone(&config),
@@ -179,19 +182,33 @@ impl App {
             revocations: revocations.clone(),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(&readiness),
+            health: Arc::clone(&health),
             places: Arc::clone(&places),
             request_max: bounds.request_max,
             sockets_of_customer_max: bounds.sockets_of_customer_max,
         });
         let mut background = vec![
             tokio::spawn(timers::run(queue.clone(), restaurants.clone(), stop.clone())),
-            tokio::spawn(revocations.watch(stop.clone())),
+            tokio::spawn(revocations.clone().watch(stop.clone())),
         ];
-        let queue_to_prepare = queue.clone();
+        let mut lag = None;
         if config.worker {
-            background.extend(begin_work(&config, queue, &db, restaurants.clone(), metrics, &stop)?);
+            let metrics = Arc::clone(&metrics);
+            let work = begin_work(&config, queue.clone(), &db, restaurants.clone(), metrics, &stop)?;
+            background.extend(work.tasks);
+            lag = Some(work.lag);
         }
-        let prepared = tokio::spawn(prepare(config.dev, queue_to_prepare, db, restaurants, Arc::clone(&readiness)));
+        let condition = Condition {
+            queue: queue.clone(),
+            db: db.clone(),
+            restaurants: restaurants.clone(),
+            revocations: Some(revocations),
+            lag,
+            health,
+            metrics,
+        };
+        background.push(tokio::spawn(condition.watch(stop.clone())));
+        let prepared = tokio::spawn(prepare(config.dev, queue, db, restaurants, Arc::clone(&readiness)));
         let served = tokio::spawn(serve::run(listener, api::router(api), bounds.serve, places, stop.clone()));
         tracing::info!(listen = %listen, url = %config.public_url, "serving");
         Ok(Self { hub, readiness, drain: config.drain, stop, background, prepared, served })
@@ -224,7 +241,7 @@ pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Re
     let db = Db::connect_lazy(&config.database_url)?;
     let queue = queue_of(config)?;
     let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
-    let tasks = begin_work(config, queue.clone(), &db, restaurants, metrics, &token)?;
+    let work = begin_work(config, queue.clone(), &db, restaurants, metrics, &token)?;
     tracing::info!("working");
     let refused: anyhow::Result<()> = tokio::select! {
         () = stop => Ok(()),
@@ -232,7 +249,7 @@ pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Re
         Err(unfit) = queue.fit() => Err(unfit.into()),
     };
     token.cancel();
-    for task in tasks {
+    for task in work.tasks {
         task.await.context("a part of the worker")?;
     }
     refused
@@ -266,6 +283,12 @@ pub async fn rebuild(config: &Config) -> anyhow::Result<OpenedAll> {
     Ok(restaurants.open_all().await?)
 }
 
+/// Background work under way.
+struct Work {
+    tasks: [JoinHandle<()>; 3],
+    lag: Arc<Lag>,
+}
+
 /// The background work that one server of many may do, or a process of its own.
 fn begin_work(
     config: &Config,
@@ -274,13 +297,17 @@ fn begin_work(
     restaurants: Restaurants,
     metrics: Arc<Metrics>,
     stop: &CancellationToken,
-) -> anyhow::Result<[JoinHandle<()>; 2]> {
+) -> anyhow::Result<Work> {
     let log = queue.log(config.redis_url.expose())?;
     let recorder = Recorder::new(queue, log, db, restaurants, Arc::clone(&metrics));
-    Ok([
+    let lag = recorder.lag();
+    let (watched, figures, until) = (Arc::clone(&lag), Arc::clone(&metrics), stop.clone());
+    let tasks = [
         tokio::spawn(recorder::run(recorder, stop.clone())),
         tokio::spawn(retention::run(db.clone(), metrics, config.keep_tickets_days, stop.clone())),
-    ])
+        tokio::spawn(async move { watched.watch(&figures, until).await }),
+    ];
+    Ok(Work { tasks, lag })
 }
 
 /// How many threads can work at the same time.

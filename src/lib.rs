@@ -10,6 +10,7 @@ pub mod config;
 pub mod db;
 pub mod dev;
 pub mod domain;
+pub mod health;
 pub mod hub;
 pub mod listen;
 pub mod metrics;

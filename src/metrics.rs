@@ -61,7 +61,7 @@ metrics! {
     restaurants_opened: IntCounterVec = "waitless_restaurants_opened_total" ["outcome"];
     /// Events written to the durable record.
     recorder_events: IntCounter = "waitless_recorder_events_total" [];
-    /// Age of the oldest event that was not recorded when this recorder last looked, in seconds.
+    /// Age of the oldest event that is not recorded, by Redis's time, in seconds; also while nobody records.
     recorder_lag_seconds: Gauge = "waitless_recorder_lag_seconds" [];
     /// Partitions of the event log that this recorder has a lease for.
     recorder_partitions: IntGauge = "waitless_recorder_partitions" [];
@@ -93,6 +93,18 @@ metrics! {
     hub_snapshots: IntCounter = "waitless_hub_snapshots_total" [];
     /// Rows of the record that were forgotten: contact, answers, unread, events, anonymised, actors, faults.
     retention_erased: IntCounterVec = "waitless_retention_erased_total" ["what"];
+    /// When this worker last looked for what is to be forgotten and was not hindered, as Unix time in seconds.
+    retention_swept_timestamp_seconds: Gauge = "waitless_retention_swept_timestamp_seconds" [];
+    /// Whether a part does not work now: 1 for what `/readyz` names as degraded, else 0.
+    health_degraded: IntGaugeVec = "waitless_health_degraded" ["part"];
+    /// How long ago every partition's deadlines had been looked at, in seconds.
+    timers_look_age_seconds: Gauge = "waitless_timers_look_age_seconds" [];
+    /// What is added to Redis's clock because it was set back, in seconds.
+    redis_clock_offset_seconds: Gauge = "waitless_redis_clock_offset_seconds" [];
+    /// Restaurants whose live state this server could not open and nobody has opened since.
+    restaurants_unserved: IntGauge = "waitless_restaurants_unserved" [];
+    /// How long ago revoked sessions were read, in seconds.
+    auth_revocations_age_seconds: Gauge = "waitless_auth_revocations_age_seconds" [];
 }
 
 impl Default for Metrics {

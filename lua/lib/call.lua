@@ -15,26 +15,39 @@ end
 local by_staff = role == 'staff' or role == 'owner' or role == 'admin'
 local by_timer = role == 'timer'
 
--- `life` is the epoch in which this process of Redis was first found.
-local now, epoch, life
+-- Now; what is added to Redis's clock because it was set back; and that clock. `life` is the epoch in which this process
+-- of Redis was first found.
+local now, epoch, offset, clock, life
+
+-- A clock that was set back by no more than this is waited for: time stands still meanwhile.
+local STEP_MS = 5000
 
 -- Whole numbers for Redis as text: what it makes of a number itself costs as much as a command.
 local function whole(number)
   return string.format('%d', number)
 end
 
--- Reads the clock, which never runs backwards, and notices when Redis is another process than the last script
--- found: from then on it is another epoch. `raise` makes a new epoch in any case. Of a new process it keeps when it was
--- found (`life_at`), the newest time that its data knows (`copy_at`) and the epoch of its data (`former`).
+-- Reads the time, which never runs backwards. `due` notices a clock that was set back; from then on the step is added
+-- (`offset`), and no longer when the clock alone has come to all that was seen.
+local function read_clock(time, last, added, beat)
+  clock = tonumber(optional(now_given)) or tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  last, offset = tonumber(last or 0), tonumber(added or 0)
+  if clock + STEP_MS >= math.max(last, tonumber(beat or 0)) then offset = 0 end
+  now = math.max(clock + offset, last)
+end
+
+-- Reads the time, and notices when Redis is another process than the last script found: from then on it is another
+-- epoch. `raise` makes a new epoch in any case. Of a new process it keeps when it was found (`life_at`), the newest time
+-- that its data knows (`copy_at`) and the epoch of its data (`former`).
 local function look_at_source(raise)
   local time = redis.call('TIME')
   local seconds = tonumber(time[1])
   local info = redis.call('INFO', 'server')
   local _, from = string.find(info, 'run_id:', 1, true)
   local run_id = string.sub(info, from + 1, from + 40)
-  local seen = redis.call('HMGET', K.src, 'run_id', 'last', 'life')
-  now = tonumber(optional(now_given)) or seconds * 1000 + math.floor(tonumber(time[2]) / 1000)
-  now = math.max(now, tonumber(seen[2] or 0))
+  local seen = redis.call('HMGET', K.src, 'run_id', 'last', 'life', 'offset', 'heartbeat')
+  read_clock(time, seen[2], seen[4], seen[5])
+  if seen[4] and offset == 0 then redis.call('HDEL', K.src, 'offset') end
   epoch = tonumber(redis.call('HGET', K.revs, 'epoch') or 0)
   life = tonumber(seen[3] or 0)
   if raise or seen[1] ~= run_id then

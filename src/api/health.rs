@@ -57,9 +57,20 @@ impl Readiness {
 
 /// `ok`.
 #[derive(Serialize, ToSchema)]
-pub struct Health {
+#[schema(as = Health)]
+pub struct Alive {
     #[schema(example = "ok")]
     status: &'static str,
+}
+
+/// `ok`, and what does not work all the same: the line goes on without it.
+#[derive(Serialize, ToSchema)]
+pub struct Ready {
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// Of `postgres`, `recorder`, `timers`, `restaurants`, `revocations`; others may come.
+    #[schema(value_type = Vec<String>, example = json!([]))]
+    degraded: Vec<&'static str>,
 }
 
 /// What runs here.
@@ -75,20 +86,20 @@ pub struct Version {
 
 /// Alive
 #[utoipa::path(get, path = "/healthz", tag = "operator", operation_id = "alive",
-    responses((status = 200, description = "The process runs", body = Health)))]
-pub async fn healthz() -> Json<Health> {
-    Json(Health { status: "ok" })
+    responses((status = 200, description = "The process runs", body = Alive)))]
+pub async fn healthz() -> Json<Alive> {
+    Json(Alive { status: "ok" })
 }
 
-/// Ready to serve: start-up is over, Redis answers, and it is not about to stop
+/// Ready to serve: start-up is over, Redis answers, and it is not about to stop. Names what does not work beside that
 #[utoipa::path(get, path = "/readyz", tag = "operator", operation_id = "ready",
-    responses((status = 200, description = "It should get requests", body = Health), Unready))]
-pub async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
+    responses((status = 200, description = "It should get requests", body = Ready), Unready))]
+pub async fn readyz(State(api): State<Api>) -> Result<Json<Ready>, Problem> {
     if let Some(why) = api.readiness.blocked() {
         return Err(Problem::new(Code::Unavailable).detail(why));
     }
     match tokio::time::timeout(PING_TIMEOUT, api.queue.ping()).await {
-        Ok(Ok(())) => Ok(Json(Health { status: "ok" })),
+        Ok(Ok(())) => Ok(Json(Ready { status: "ok", degraded: api.health.degraded() })),
         Ok(Err(_)) | Err(_) => Err(Problem::new(Code::Unavailable).detail("Redis does not answer.")),
     }
 }

@@ -42,6 +42,7 @@ pub use router::{document, router};
 use crate::{
     config::Config,
     domain::TicketId,
+    health::Health,
     hub::{Hub, Sockets},
     metrics::Metrics,
     queue::Queue,
@@ -80,6 +81,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Whether requests should come.
     pub readiness: Arc<health::Readiness>,
+    /// What of this server works.
+    pub health: Arc<Health>,
     /// The connections of this process.
     pub places: Arc<Places>,
     /// A request takes no longer than this.

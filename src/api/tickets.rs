@@ -209,7 +209,7 @@ pub async fn join(
         adults: body.adults,
         children: body.children.unwrap_or(0),
         channel: body.channel,
-        present: by_staff || api.lines.is_present(restaurant, body.door.as_deref()),
+        present: by_staff || api.lines.is_present(restaurant, body.door.as_deref()).await?,
         phone: body.phone,
         account: caller.session.as_ref().filter(|_| !by_staff).map(|session| session.account),
         items: body.items.into_iter().map(|item| (item.item, item.quantity)).collect(),
@@ -387,7 +387,7 @@ pub async fn check_in(
     if door.is_some() && !by_staff {
         api.limits.check(Limit::Door, client)?;
     }
-    let present = by_staff || api.lines.is_present(ticket.restaurant(), door.as_deref());
+    let present = by_staff || api.lines.is_present(ticket.restaurant(), door.as_deref()).await?;
     act.run(Command::CheckIn { ticket, present }).await
 }
 

@@ -48,7 +48,10 @@ async fn compare_group(hub: &Inner, asked: Vec<(Stamp, Arc<Room>)>) {
         return;
     };
     for ((before, room), said) in asked.into_iter().zip(stamps) {
-        room.outside.lock().unwrap_or_else(PoisonError::into_inner).heard = Some((before, said));
+        {
+            let mut outside = room.outside.lock().unwrap_or_else(PoisonError::into_inner);
+            (outside.heard, outside.time) = (Some((before, said)), hub.source.time(room.id));
+        }
         room.nudge.notify_one();
     }
 }

@@ -1,7 +1,7 @@
 //! Redis's clock as a room knows it: from the times that arrive, carried on by this server's own.
 //!
-//! Every time that arrives is a little old, so the latest reading is the best one. Only a snapshot may set the clock
-//! back.
+//! Every time that arrives is a little old, so the latest reading is the best one. Only a snapshot and the source's own
+//! word may set the clock back.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::domain::Millis;
 
-/// A snapshot that says so much less than the clock shows that the source's own clock was set back.
+/// So much less than the clock shows that the source's own time went back.
 const SET_BACK_MS: Millis = 2_000;
 
 /// An estimate of Redis's clock.

@@ -231,10 +231,13 @@ impl Keeper {
     /// What anti-entropy and this server's own commands say.
     fn listen(&mut self) {
         let now = Instant::now();
-        let (heard, wrote) = {
+        let (heard, wrote, time) = {
             let mut outside = self.room.outside.lock().unwrap_or_else(PoisonError::into_inner);
-            (outside.heard.take(), outside.wrote)
+            (outside.heard.take(), outside.wrote, outside.time.take())
         };
+        if let Some(at) = time {
+            self.room.write(|state| state.set_clock(at, now));
+        }
         let known = self.room.state().replica().stamp();
         match heard {
             Some((_, None)) => {

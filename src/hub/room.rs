@@ -18,7 +18,7 @@ use super::{
     state::State,
 };
 use crate::{
-    domain::{RestaurantId, Stamp, Ticket, TicketId, replica::Replica, replica::keeps},
+    domain::{Millis, RestaurantId, Stamp, Ticket, TicketId, replica::Replica, replica::keeps},
     protocol::{CloseCode, FrameType, Heading, TicketFrame, board_frame, join_url, queue_frame, ticket_frame},
 };
 
@@ -48,6 +48,8 @@ pub struct Room {
 pub(super) struct Outside {
     /// The source's answer to anti-entropy, with where the room stood when it was asked.
     pub(super) heard: Option<(Stamp, Option<Stamp>)>,
+    /// What time it is by the source.
+    pub(super) time: Option<Millis>,
     /// A change that this server made itself.
     pub(super) wrote: Option<Stamp>,
 }

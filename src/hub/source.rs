@@ -4,7 +4,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::mpsc;
 
-use crate::domain::{Event, RestaurantId, Stamp, Ticket, TicketId, replica::Snapshot};
+use crate::domain::{Event, Millis, RestaurantId, Stamp, Ticket, TicketId, replica::Snapshot};
 
 /// A boxed future, so that the trait can be an object.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -50,6 +50,11 @@ pub trait Source: Send + Sync + 'static {
     /// Reads where these restaurants of one group stand, for anti-entropy. Also the proof that the source is alive.
     /// `None`: not loaded.
     fn stamps(&self, restaurants: Vec<RestaurantId>) -> Answer<'_, Result<Vec<Option<Stamp>>, SourceError>>;
+
+    /// The time by the source's clock, as it told last; `None`: not known. It may say less than rooms have counted to.
+    fn time(&self, _restaurant: RestaurantId) -> Option<Millis> {
+        None
+    }
 
     /// Reads one ticket, for those that the replica has forgotten. `None`: not known, or no longer.
     fn ticket(&self, ticket: TicketId) -> Answer<'_, Result<Option<Ticket>, SourceError>>;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::clock::Clock;
 use crate::{
     domain::{
-        Event, LineId, LineRecord, Stamp, Ticket, TicketId, TicketState,
+        Event, LineId, LineRecord, Millis, Stamp, Ticket, TicketId, TicketState,
         replica::{Applied, Gap, Replica, Snapshot, keeps},
     },
     protocol::{DeltaFrame, Heading, delta_frame},
@@ -94,6 +94,11 @@ impl State {
 
     pub(super) fn heading(&self, now: Instant, every_ms: u32) -> Heading {
         Heading { at: self.clock.read(now), live: self.live, every_ms }
+    }
+
+    /// The source says that it is `at`.
+    pub(super) fn set_clock(&mut self, at: Millis, now: Instant) {
+        self.clock.set(at, now);
     }
 
     /// Says whether the state is current; true when that changes what watchers were told.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Queue, QueueError, call::unpack};
+use super::{Queue, QueueError, call::unpack, keys::Partition};
 use crate::domain::{Millis, RestaurantId, Stamp};
 
 #[derive(Deserialize)]
@@ -19,8 +19,7 @@ impl Queue {
         let idem = self.keys().one(restaurant, "idem");
         let packed: Option<Vec<u8>> = self.query(redis::cmd("HGET").arg(idem).arg(key)).await?;
         let Some(packed) = packed else { return Ok(false) };
-        let (seconds, _micros): (i64, i64) = self.query(&redis::cmd("TIME")).await?;
-        Ok(unpack::<Kept>(&packed)?.until_at > seconds * 1_000)
+        Ok(unpack::<Kept>(&packed)?.until_at > self.time(Partition::of(restaurant)).await?)
     }
 
     /// Keeps the first rendering of a command's answer for its retries, and answers whichever was first. For answers

@@ -200,15 +200,6 @@ pub struct Entry {
     pub event: Result<Arc<Logged>, String>,
 }
 
-/// What was read at one moment.
-#[derive(Debug)]
-pub struct Read {
-    /// Redis's clock.
-    pub now: Millis,
-    /// The next entries of each partition that was asked for, in its order.
-    pub entries: Vec<Vec<Entry>>,
-}
-
 /// The logs of all partitions. Cheap to clone.
 #[derive(Clone)]
 pub struct Log {
@@ -239,25 +230,21 @@ impl Queue {
 }
 
 impl Log {
-    /// Up to `count` entries behind each of these positions.
+    /// Up to `count` entries behind each of these positions, in their order.
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn read(&self, from: &[(Partition, Position)], count: usize) -> Result<Read, QueueError> {
+    pub async fn read(&self, from: &[(Partition, Position)], count: usize) -> Result<Vec<Vec<Entry>>, QueueError> {
         // One command per partition: their keys lie in different slots.
-        let mut pipeline = redis::Pipeline::with_capacity(from.len() + 1);
-        pipeline.cmd("TIME");
+        let mut pipeline = redis::Pipeline::with_capacity(from.len());
         for (partition, position) in from {
             let key = self.keys.events(*partition);
             pipeline.cmd("XREAD").arg("COUNT").arg(count).arg("STREAMS").arg(key).arg(position.to_string());
         }
         let answers: Vec<Value> = self.redis.call(async |redis| pipeline.query_async(redis).await).await?;
-        let mut answers = answers.into_iter();
-        let time: Option<(i64, i64)> = answers.next().and_then(|time| redis::from_redis_value(time).ok());
-        let (seconds, micros) = time.ok_or_else(|| unexpected("no time"))?;
-        let entries: Vec<Vec<Entry>> = answers.map(entries).collect::<Result<_, _>>()?;
+        let entries: Vec<Vec<Entry>> = answers.into_iter().map(entries).collect::<Result<_, _>>()?;
         entries.iter().flatten().for_each(|entry| self.newer.look_into_event(&entry.raw));
-        Ok(Read { now: seconds * 1_000 + micros / 1_000, entries })
+        Ok(entries)
     }
 }
 

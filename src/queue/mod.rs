@@ -21,6 +21,7 @@ pub mod script;
 mod sessions;
 mod slugs;
 mod snapshot;
+mod time;
 mod timers;
 mod topology;
 mod trim;
@@ -43,6 +44,7 @@ pub use self::{
     rebuild::{KeptAnswer, Rebuild},
     reconcile::{Reconcile, StockChange},
     snapshot::{Opening, Standing},
+    time::Step,
     timers::{Deadline, Due, RollStep},
 };
 use self::{
@@ -50,6 +52,7 @@ use self::{
     durability::Durability,
     keys::{Keys, Partition},
     script::{Script, Scripts},
+    time::Times,
     version::Newer,
 };
 
@@ -73,6 +76,8 @@ struct Shared {
     known: DashMap<RestaurantId, Stamp>,
     /// Of which kinds of records there are newer ones than this server writes.
     newer: Arc<Newer>,
+    /// What time it was told to be.
+    times: Times,
     /// Whole states that may be asked for at once.
     snapshots: Semaphore,
 }
@@ -103,6 +108,7 @@ impl Queue {
                 epochs: Partition::all().map(|_| AtomicI64::new(0)).collect(),
                 known: DashMap::new(),
                 newer: Arc::default(),
+                times: Times::new(),
                 snapshots: Semaphore::new(snapshot::AT_ONCE),
             }),
         })

@@ -1,10 +1,13 @@
 //! What happens by itself: deadlines that have come, and the day that rolls. The scripts decide; running twice is
 //! harmless, so every server does it.
 
+use std::time::Instant;
+
 use super::{
     Queue, QueueError,
     call::{Arguments, CallContext, Outcome, Reply, unpack},
     keys::Partition,
+    time::{Step, Told},
 };
 use crate::domain::{Actor, Kept, Millis, Policy, Rejection, RestaurantId, RestaurantRecord, Role};
 
@@ -24,8 +27,10 @@ pub struct Deadline {
 /// The deadlines of a partition that have come, at most 100, oldest first.
 #[derive(Clone, Debug)]
 pub struct Due {
-    /// Redis's clock.
+    /// The time, by Redis.
     pub now: Millis,
+    /// Redis's clock was set since this server looked last.
+    pub step: Option<Step>,
     /// What to expire.
     pub deadlines: Vec<Deadline>,
 }
@@ -40,8 +45,8 @@ pub enum RollStep {
 }
 
 impl Queue {
-    /// Looks for deadlines that have come; also keeps the heartbeat and the epoch, and trims the event log to about
-    /// `log_max` entries when one is given.
+    /// Looks for deadlines that have come; also keeps the heartbeat, the epoch, and time going on when Redis's clock is
+    /// set back, and trims the event log to about `log_max` entries when one is given.
     ///
     /// # Errors
     /// When Redis could not be asked.
@@ -53,19 +58,29 @@ impl Queue {
     ) -> Result<Due, QueueError> {
         let keys = self.keys().of_partition(partition);
         let context = CallContext { now, ..CallContext::by(Actor::of(Role::Timer)) };
-        let arguments = Arguments::default().optional("log_max", log_max);
+        let asked = Instant::now();
+        // A test's time has nothing to do with this server's.
+        let expected = if now.is_none() { self.shared.times.expected(partition, asked) } else { None };
+        let arguments = Arguments::default()
+            .optional("log_max", log_max)
+            .optional("expected", expected.map(|(at, _)| at))
+            .optional("offset_known", expected.map(|(_, offset)| offset));
         let reply = self.invoke("due", partition, RestaurantId(0), &keys, &context, arguments).await?;
         let mut reply = Reply::new(reply);
         reply.text()?;
         self.note_epoch(partition, reply.int()?);
-        let now = reply.int()?;
+        let (at, offset) = (reply.int()?, reply.int()?);
+        let step = match now {
+            None => self.shared.times.note(partition, Told::new(at, offset, asked)),
+            Some(_) => None,
+        };
         let mut deadlines = Vec::new();
         while !reply.is_empty() {
             let member = reply.text()?;
             let at = reply.text()?;
             deadlines.push(parse(&member, &at).ok_or_else(|| QueueError::Protocol(format!("deadline {at}")))?);
         }
-        Ok(Due { now, deadlines })
+        Ok(Due { now: at, step, deadlines })
     }
 
     /// Lets a deadline act. In a new life of Redis it waits for the comparison with the record, for ten seconds at most.

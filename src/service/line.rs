@@ -12,7 +12,6 @@ use super::{
     restaurants::{Opened, Restaurants},
 };
 use crate::{
-    clock,
     db::{self, Db, DbError, accounts::AccountId, policies::VersionedPolicy},
     domain::{
         Channel, Command, Join, LineId, Policy, Rejection, RestaurantId, Ticket, TicketId, estimate::Eta,
@@ -21,7 +20,7 @@ use crate::{
     hub::{Hub, Room, SourceError, Text, Watch, WatchError, Watcher},
     metrics::Metrics,
     protocol::{OwnView, TicketFrame, eta_of_reply, ticket_frame},
-    queue::{CallContext, Outcome, Queue, QueueError},
+    queue::{CallContext, Outcome, Queue, QueueError, keys::Partition},
 };
 
 /// How long an answer waits for this server's room to have heard of a command.
@@ -392,9 +391,13 @@ impl Lines {
         Ok(restaurant)
     }
 
-    /// Whether somebody who gives this code at the door, or none, is there.
-    #[must_use]
-    pub fn is_present(&self, restaurant: RestaurantId, door: Option<&str>) -> bool {
-        door.is_some_and(|code| self.keys.door_code_valid(restaurant, code, clock::now()))
+    /// Whether somebody who gives this code at the door, or none, is there. Codes go by Redis's time, as on boards.
+    ///
+    /// # Errors
+    /// When Redis has not told the time lately, and does not answer.
+    pub async fn is_present(&self, restaurant: RestaurantId, door: Option<&str>) -> Result<bool, LineError> {
+        let Some(code) = door else { return Ok(false) };
+        let now = self.queue.time(Partition::of(restaurant)).await?;
+        Ok(self.keys.door_code_valid(restaurant, code, now))
     }
 }

@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, time::Instant};
 use super::restaurants::{Opened, Restaurants};
 
 use crate::{
-    domain::{Rejection, RestaurantId, Stamp, Ticket, TicketId, replica::Snapshot},
+    domain::{Millis, Rejection, RestaurantId, Stamp, Ticket, TicketId, replica::Snapshot},
     hub::source::{Answer, Delivery, Source, SourceError},
     queue::{Comparison, Heard, Live, Queue, QueueError, keys::Partition},
 };
@@ -120,6 +120,10 @@ impl Source for LiveSource {
 
     fn stamps(&self, restaurants: Vec<RestaurantId>) -> Answer<'_, Result<Vec<Option<Stamp>>, SourceError>> {
         Box::pin(async move { self.queue.stamps(&restaurants).await.map_err(unavailable) })
+    }
+
+    fn time(&self, restaurant: RestaurantId) -> Option<Millis> {
+        self.queue.time_known(Partition::of(restaurant))
     }
 
     fn ticket(&self, ticket: TicketId) -> Answer<'_, Result<Option<Ticket>, SourceError>> {

@@ -6,9 +6,9 @@
 //! the same is harmless, the scripts refuse the second.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -22,7 +22,6 @@ use super::{
     rebuild::{Unreadable, rebuild_of},
 };
 use crate::{
-    clock,
     db::{self, Db, DbError, record::read::Recorded, restaurants::Page},
     domain::{OpenState, Rejection, RestaurantId, RestaurantRecord},
     metrics::Metrics,
@@ -126,6 +125,8 @@ struct Shared {
     unknown: Cache<RestaurantId, ()>,
     failing: Cache<RestaurantId, ()>,
     opening: Mutex<HashMap<RestaurantId, watch::Receiver<Option<Opened>>>>,
+    /// Those whose last opening failed, unless somebody else has opened them since.
+    failed: Mutex<HashSet<RestaurantId>>,
 }
 
 impl Restaurants {
@@ -141,6 +142,7 @@ impl Restaurants {
             unknown: Cache::new(UNKNOWN_FRESH),
             failing: Cache::new(FAILING_FRESH),
             opening: Mutex::default(),
+            failed: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -233,6 +235,22 @@ impl Restaurants {
         }
     }
 
+    /// How many restaurants cannot be served: opening their live state failed, and it is not there. While Redis does
+    /// not answer none is known to be served again.
+    pub async fn unserved(&self) -> usize {
+        let failed: Vec<RestaurantId> = self.shared.failed().iter().copied().collect();
+        if failed.is_empty() {
+            return 0;
+        }
+        if let Ok(stamps) = self.shared.queue.stamps(&failed).await {
+            let mut still = self.shared.failed();
+            for (id, _) in failed.iter().zip(stamps).filter(|(_, stamp)| stamp.is_some()) {
+                still.remove(id);
+            }
+        }
+        self.shared.failed().len()
+    }
+
     /// The opening that is under way, or a new one; `None`: there are too many.
     fn opening_of(&self, id: RestaurantId) -> Option<watch::Receiver<Option<Opened>>> {
         let mut opening = self.shared.opening.lock().unwrap_or_else(PoisonError::into_inner);
@@ -309,6 +327,10 @@ pub enum OpenAllError {
 }
 
 impl Shared {
+    fn failed(&self) -> MutexGuard<'_, HashSet<RestaurantId>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn open_now(&self, id: RestaurantId) -> Opened {
         let opened = self.try_open(id).await.unwrap_or_else(|error| {
             // Said once while it lasts: every request asks again.
@@ -325,10 +347,18 @@ impl Shared {
         };
         self.metrics.restaurants_opened.with_label_values(&[outcome]).inc();
         match opened {
-            Opened::Unknown => self.unknown.put(id, ()),
-            Opened::Failed => self.failing.put(id, ()),
-            Opened::Present => self.failing.forget(&id),
+            Opened::Failed => {
+                self.failing.put(id, ());
+                self.failed().insert(id);
+            }
+            Opened::Present | Opened::Unknown => {
+                self.failing.forget(&id);
+                self.failed().remove(&id);
+            }
             Opened::Elsewhere => {}
+        }
+        if opened == Opened::Unknown {
+            self.unknown.put(id, ());
         }
         opened
     }
@@ -369,7 +399,7 @@ impl Shared {
     /// Opens what was recorded; fresh, what never opened.
     async fn load(&self, id: RestaurantId) -> Result<Opened, OpenError> {
         let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
-        let today = BusinessDay::at(clock::now(), &opening.time_zone, &opening.policy)?;
+        let today = BusinessDay::at(self.queue.time(Partition::of(id)).await?, &opening.time_zone, &opening.policy)?;
         match self.recorded(id).await? {
             Some(recorded) => self.load_recorded(id, opening, recorded, &today, false).await,
             None => self.load_fresh(id, opening, today).await,
@@ -379,7 +409,7 @@ impl Shared {
     /// Opens what was recorded in the place of a copy of an earlier business day. Its log says nothing new.
     async fn load_again(&self, id: RestaurantId, day: &str) -> Result<Opened, OpenError> {
         let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
-        let today = BusinessDay::at(clock::now(), &opening.time_zone, &opening.policy)?;
+        let today = BusinessDay::at(self.queue.time(Partition::of(id)).await?, &opening.time_zone, &opening.policy)?;
         let recorded = self.db.recorded(Partition::of(id).index(), id).await?.ok_or(OpenError::NotRecorded)?;
         tracing::warn!(restaurant.id = %id, day, "Redis came back with an earlier business day");
         self.load_recorded(id, opening, recorded, &today, true).await

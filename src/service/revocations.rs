@@ -2,8 +2,8 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ pub struct Revocations {
     queue: Queue,
     metrics: Arc<Metrics>,
     known: Arc<RwLock<Known>>,
+    read_at: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What this server knows. Invariant: a session that was revoked here while the set was being read stays revoked when
@@ -56,7 +57,7 @@ impl Revocations {
     /// Nothing is known until [`Revocations::watch`] has read.
     #[must_use]
     pub fn new(queue: Queue, metrics: Arc<Metrics>) -> Self {
-        Self { queue, metrics, known: Arc::default() }
+        Self { queue, metrics, known: Arc::default(), read_at: Arc::default() }
     }
 
     /// Whether this session was revoked.
@@ -85,7 +86,14 @@ impl Revocations {
         let read: HashSet<String> = self.queue.revoked_sessions(clock::now()).await?.into_iter().collect();
         self.metrics.auth_revoked_sessions.set(i64::try_from(read.len()).unwrap_or(i64::MAX));
         self.known.write().unwrap_or_else(PoisonError::into_inner).end_read(read);
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(())
+    }
+
+    /// How long ago they were read; `None`: never.
+    #[must_use]
+    pub fn read_ago(&self) -> Option<Duration> {
+        self.read_at.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
     }
 
     /// Reads them every two seconds until `stop`.

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    clock,
     db::{Db, DbError, retention::sweep},
     metrics::Metrics,
 };
@@ -34,6 +35,9 @@ async fn keep_sweeping(db: &Db, metrics: &Metrics, keep_tickets_days: u32) {
             Ok(()) => {}
         }
         failing = swept.is_err();
+        if !failing {
+            metrics.retention_swept_timestamp_seconds.set(clock::now() as f64 / 1_000.0);
+        }
         tokio::time::sleep(if failing { RETRY_PAUSE } else { PERIOD }).await;
     }
 }

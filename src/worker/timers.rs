@@ -7,8 +7,11 @@
 //! under way, and days roll beside that: neither a part of Redis that does not answer nor a long roll holds up others.
 
 use std::{
-    sync::atomic::{AtomicU16, Ordering},
-    time::Duration,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use futures_util::future::{join, join_all};
@@ -18,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     domain::{Millis, Rejection, RestaurantId},
     queue::{
-        Queue, QueueError, RollStep,
+        Queue, QueueError, RollStep, Step,
         keys::{PARTITIONS, Partition},
     },
     service::{business_day::BusinessDay, restaurants::Restaurants},
@@ -34,11 +37,14 @@ const DAY_PERIOD: Duration = Duration::from_secs(30);
 /// is full, for when nobody records. What is cut by it is a gap in the record.
 const LOG_MAX: u32 = 1_000_000;
 
+/// A step of Redis's clock is found by each partition within this, and said by the first.
+const STEP_QUIET: Duration = Duration::from_secs(10);
+
 /// Runs until `stop`.
 pub async fn run(queue: Queue, restaurants: Restaurants, stop: CancellationToken) {
     let (time, time_told) = watch::channel(0);
-    let outage = Outage::default();
-    let looks = Partition::all().map(|partition| keep_looking(&queue, &restaurants, partition, &time, &outage));
+    let said = Said::default();
+    let looks = Partition::all().map(|partition| keep_looking(&queue, &restaurants, partition, &time, &said));
     // What was begun is left as it is: the scripts are atomic, and the next server sees what remains.
     stop.run_until_cancelled(join(join_all(looks), roll_days(&queue, time_told))).await;
 }
@@ -49,7 +55,7 @@ async fn keep_looking(
     restaurants: &Restaurants,
     partition: Partition,
     time: &watch::Sender<Millis>,
-    outage: &Outage,
+    said: &Said,
 ) {
     let turn = PERIOD * u32::from(partition.index()) / u32::from(PARTITIONS);
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + turn, PERIOD);
@@ -59,8 +65,8 @@ async fn keep_looking(
         ticks.tick().await;
         // The logs are trimmed in turns: each partition's once in about a minute and a half.
         let log_max = (look % u64::from(PARTITIONS) == u64::from(partition.index())).then_some(LOG_MAX);
-        let looked = look_at(queue, restaurants, partition, time, log_max).await;
-        outage.note(&mut failing, looked);
+        let looked = look_at(queue, restaurants, partition, time, said, log_max).await;
+        said.outage(&mut failing, looked);
     }
 }
 
@@ -70,11 +76,14 @@ async fn look_at(
     restaurants: &Restaurants,
     partition: Partition,
     time: &watch::Sender<Millis>,
+    said: &Said,
     log_max: Option<u32>,
 ) -> Result<(), QueueError> {
     loop {
         let due = queue.due(partition, None, log_max).await?;
         time.send_replace(due.now);
+        // What is added is gone when it is gone everywhere.
+        said.step(due.step.filter(|step| *step != Step::CaughtUp || queue.clock_offset().is_zero()));
         let mut acted = false;
         for deadline in &due.deadlines {
             match queue.expire(deadline, None).await {
@@ -96,19 +105,43 @@ async fn look_at(
     }
 }
 
-/// How many partitions cannot be looked at. An outage is one line when it begins and one when it ends, not one a
-/// second.
+/// What all partitions find is said once: an outage when it begins and when it ends, a step of the clock when the first
+/// of them finds it.
 #[derive(Default)]
-struct Outage(AtomicU16);
+struct Said {
+    /// How many partitions cannot be looked at.
+    failing: AtomicU16,
+    /// The last step, and when it was said.
+    step: Mutex<Option<(std::mem::Discriminant<Step>, Instant)>>,
+}
 
-impl Outage {
-    fn note(&self, failing: &mut bool, looked: Result<(), QueueError>) {
+impl Said {
+    fn step(&self, step: Option<Step>) {
+        let Some(step) = step else { return };
+        let kind = std::mem::discriminant(&step);
+        let mut last = self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|(said, at)| said == kind && at.elapsed() < STEP_QUIET) {
+            return;
+        }
+        *last = Some((kind, Instant::now()));
+        match step {
+            Step::Back(by_ms) => tracing::warn!(by_ms, "Redis's clock was set back: time goes on by adding the step"),
+            Step::Forward(by_ms) => {
+                tracing::warn!(by_ms, "Redis's clock was set forward: deadlines that lie between move on");
+            }
+            Step::CaughtUp => tracing::info!("Redis's clock has come to the time that was seen: nothing is added now"),
+        }
+    }
+
+    fn outage(&self, failing: &mut bool, looked: Result<(), QueueError>) {
         let was_failing = std::mem::replace(failing, looked.is_err());
         match looked {
-            Err(error) if !was_failing && self.0.fetch_add(1, Ordering::Relaxed) == 0 => {
+            Err(error) if !was_failing && self.failing.fetch_add(1, Ordering::Relaxed) == 0 => {
                 tracing::warn!(%error, "timers cannot look");
             }
-            Ok(()) if was_failing && self.0.fetch_sub(1, Ordering::Relaxed) == 1 => tracing::info!("timers look again"),
+            Ok(()) if was_failing && self.failing.fetch_sub(1, Ordering::Relaxed) == 1 => {
+                tracing::info!("timers look again")
+            }
             _ => {}
         }
     }

@@ -1,8 +1,14 @@
 //! A room's reading of Redis's clock.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use tokio::time::Instant;
 
-use super::{super::clock::Clock, fake::ms};
+use super::{
+    super::{HubSettings, clock::Clock},
+    fake::{FakeSource, hub, ms, pass},
+};
+use crate::domain::testing::RESTAURANT;
 
 #[test]
 fn a_time_that_comes_late_does_not_set_the_clock_back() {
@@ -17,7 +23,7 @@ fn a_time_that_comes_late_does_not_set_the_clock_back() {
 }
 
 #[test]
-fn only_a_snapshot_of_a_clock_that_was_set_back_sets_it_back() {
+fn what_the_source_says_of_its_own_clock_sets_it_back() {
     let start = Instant::now();
     let mut clock = Clock::new(10_000, start);
     clock.set(9_000, start);
@@ -26,4 +32,21 @@ fn only_a_snapshot_of_a_clock_that_was_set_back_sets_it_back() {
     assert_eq!(clock.read(start), 10_000, "an event that waited is no reading");
     clock.set(5_000, start);
     assert_eq!(clock.read(start), 5_000);
+}
+
+/// Door codes follow the time, and a quiet room hears of no event.
+#[tokio::test(start_paused = true)]
+async fn a_quiet_room_goes_by_its_sources_clock() {
+    const HOUR: i64 = 3_600_000;
+    let source = FakeSource::new();
+    let hub = hub(&source, HubSettings::default());
+    let room = hub.room(RESTAURANT).await.expect("entered");
+    let reads = || room.read(|_, heading| heading.at);
+    let before = reads();
+    for by in [HOUR, -HOUR] {
+        source.says.store(before + by, SeqCst);
+        pass(ms(1_500)).await;
+        let off = reads() - (before + by);
+        assert!((0..=1_500).contains(&off), "{off} ms from what the source says");
+    }
 }

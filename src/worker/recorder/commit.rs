@@ -11,6 +11,7 @@ use super::{
     KEEP_PERIOD, RecordError, Recorder,
     batch::{Batch, Known, Standing, last, standing, unpack_left},
     control,
+    held::Held,
     readable::Readable,
 };
 use crate::{
@@ -95,14 +96,12 @@ impl Recorder {
 
     /// Nothing more of this partition is tried for a while.
     fn stop(&mut self, part: &Part, error: &DbError, news: &mut News, rest: &mut [Vec<Part>]) {
-        let (partition, entries) = part;
+        let (partition, _) = part;
         for parts in rest {
             parts.retain(|(other, _)| other != partition);
         }
         news.stopped += 1;
-        let refused =
-            self.held.get_mut(partition).zip(entries.first()).map(|(held, entry)| held.refused(entry.position));
-        if refused == Some(true) {
+        if self.held.get_mut(partition).is_some_and(Held::refused) {
             let (_, _, partitions) = news
                 .refused
                 .entry(error.sqlstate().unwrap_or_default())

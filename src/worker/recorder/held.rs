@@ -148,10 +148,10 @@ impl Held {
         (self.position, self.untrimmed, self.at_the_end) = (position, true, false);
     }
 
-    /// PostgreSQL refused the entry at this position; whether that is new.
-    pub(super) fn refused(&mut self, position: Position) -> bool {
+    /// PostgreSQL refused its next entry; whether that is new.
+    pub(super) fn refused(&mut self) -> bool {
         self.at_the_end = false;
-        self.stopped.refused(position.at())
+        self.stopped.refused()
     }
 
     pub(super) fn is_at_the_end(&self) -> bool {

@@ -29,6 +29,7 @@ impl Recorder {
             self.held.keys().copied().filter(|partition| !leases.contains_key(&partition.index())).collect();
         for partition in lost {
             self.held.remove(&partition);
+            self.lag.lost(partition);
         }
         let mut new = Vec::new();
         for partition in Partition::all() {

@@ -25,7 +25,7 @@ use crate::{
 
 impl Recorder {
     /// Mends the restaurants that have gaps, once their logs are read to the end.
-    pub(super) async fn mend(&mut self, now: Millis) -> Result<(), RecordError> {
+    pub(super) async fn mend(&mut self) -> Result<(), RecordError> {
         let with_gaps: Vec<RestaurantId> = self
             .held
             .values()
@@ -33,12 +33,12 @@ impl Recorder {
             .flat_map(|held| held.with_gaps.iter().copied())
             .collect();
         for id in with_gaps {
-            of_one(id, self.mend_one(id, now).await)?;
+            of_one(id, self.mend_one(id).await)?;
         }
         Ok(())
     }
 
-    async fn mend_one(&mut self, id: RestaurantId, now: Millis) -> Result<(), RecordError> {
+    async fn mend_one(&mut self, id: RestaurantId) -> Result<(), RecordError> {
         let (partition, aggregate) = (Partition::of(id), aggregate_of(id));
         let Some(held) = self.held.get(&partition) else { return Ok(()) };
         let stamp = held.stamp(&aggregate);
@@ -55,6 +55,7 @@ impl Recorder {
             epoch: held.epoch,
             events: 1,
         }];
+        let now = self.queue.time(partition).await?;
         let mut writing = write::begin(&self.db, &self.holder, &moves).await?;
         let recorded: BTreeSet<Vec<u8>> = writing.packed_tickets(id).await?.into_iter().collect();
         let tickets: Vec<Packed> = raw.tickets.iter().filter(|packed| !recorded.contains(&packed.0)).cloned().collect();

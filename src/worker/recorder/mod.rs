@@ -30,19 +30,21 @@ mod commit;
 mod control;
 mod held;
 mod keep;
+mod lag;
 mod mend;
 mod readable;
 pub mod replay;
 mod stopped;
 mod watch;
 
-use self::{batch::last, commit::Part, held::Held};
+pub use self::lag::Lag;
+use self::{batch::last, held::Held};
 use crate::{
     db::{
         Db, DbError,
         record::{leases, write::WriteError},
     },
-    domain::{Millis, RestaurantId},
+    domain::RestaurantId,
     metrics::Metrics,
     queue::{
         Queue, QueueError,
@@ -97,6 +99,7 @@ pub struct Recorder {
     holder: String,
     restaurants: Restaurants,
     held: BTreeMap<Partition, Held>,
+    lag: Arc<Lag>,
     /// The last partition that was behind and had its turn.
     served: Partition,
     kept_at: Option<Instant>,
@@ -161,6 +164,7 @@ impl Recorder {
     pub fn new(queue: Queue, log: Log, db: &Db, restaurants: Restaurants, metrics: Arc<Metrics>) -> Self {
         let holder = format!("{:016x}", rand::rng().random::<u64>());
         let db = db.for_recording();
+        let lag = Arc::new(Lag::new(queue.clone(), log.clone()));
         Self {
             queue,
             log,
@@ -169,10 +173,17 @@ impl Recorder {
             holder,
             restaurants,
             held: BTreeMap::new(),
+            lag,
             served: Partition::FIRST,
             kept_at: None,
             failing: false,
         }
+    }
+
+    /// How far behind it is, also when it stops.
+    #[must_use]
+    pub fn lag(&self) -> Arc<Lag> {
+        Arc::clone(&self.lag)
     }
 
     async fn record(&mut self) {
@@ -193,6 +204,7 @@ impl Recorder {
                     }
                     // What was committed and what was not is known only to PostgreSQL.
                     self.held.clear();
+                    self.metrics.recorder_partitions.set(0);
                     self.kept_at = None;
                     sleep(RETRY_PAUSE).await;
                 }
@@ -204,6 +216,10 @@ impl Recorder {
     async fn round(&mut self) -> Result<Duration, RecordError> {
         let is_time = self.keep_leases().await?;
         if is_time {
+            for partition in self.held.keys() {
+                // Where the timers of this process do not look, somebody has to ask for the time.
+                self.queue.time(*partition).await?;
+            }
             self.watch().await?;
         }
         self.await_comparisons().await?;
@@ -215,8 +231,9 @@ impl Recorder {
         let from: Vec<(Partition, Position)> = due.map(|(partition, held)| (*partition, held.position)).collect();
         let looked = Instant::now();
         let read = self.log.read(&from, SHALLOW_LEN).await?;
-        let (now, mut deep, mut parts, mut ends) = (read.now, BTreeSet::new(), Vec::new(), Vec::new());
-        for ((partition, position), mut entries) in from.into_iter().zip(read.entries) {
+        let (mut deep, mut parts, mut ends) = (BTreeSet::new(), Vec::new(), Vec::new());
+        for ((partition, position), mut entries) in from.into_iter().zip(read) {
+            self.lag.found(partition, position, &entries);
             let Some(held) = self.held.get_mut(&partition) else { continue };
             if !entries.is_empty() {
                 held.has_more();
@@ -237,18 +254,17 @@ impl Recorder {
             }
         }
         let pause = if parts.is_empty() && deep.is_empty() { IDLE_PAUSE } else { BUSY_PAUSE };
-        self.note_lag(now, &parts);
         if !parts.is_empty() {
             self.record_parts(parts).await?;
         }
         for (partition, end) in ends {
-            self.caught_up(partition, end, now, looked);
+            self.caught_up(partition, end, looked);
         }
         if !deep.is_empty() {
             self.record_deep(deep).await?;
         }
         if is_time {
-            self.mend(now).await?;
+            self.mend().await?;
         }
         self.trim().await;
         Ok(pause)
@@ -298,6 +314,7 @@ impl Recorder {
             holder: self.holder.clone(),
             restaurants: self.restaurants.clone(),
             held,
+            lag: Arc::clone(&self.lag),
             served: partition,
             kept_at: None,
             failing: false,
@@ -309,33 +326,26 @@ impl Recorder {
         let Some(position) = self.held.get(&partition).map(|held| held.position) else { return Ok(false) };
         let looked = Instant::now();
         let mut read = self.log.read(&[(partition, position)], DEEP_LEN).await?;
-        let entries = read.entries.pop().unwrap_or_default();
+        let entries = read.pop().unwrap_or_default();
+        self.lag.found(partition, position, &entries);
         let (end, more) = (last(&entries).unwrap_or(position), entries.len() == DEEP_LEN);
         let parts = vec![(partition, entries)];
-        self.note_lag(read.now, &parts);
         self.record_parts(parts).await?;
         if self.held.get(&partition).is_some_and(|held| held.stopped.is_stopped()) {
             return Ok(false);
         }
         if !more {
-            self.caught_up(partition, end, read.now, looked);
+            self.caught_up(partition, end, looked);
         }
         Ok(more)
     }
 
     /// The log ended here when it was looked at. If all of that is recorded, the record was complete at that moment.
-    fn caught_up(&mut self, partition: Partition, end: Position, now: Millis, looked: Instant) {
+    fn caught_up(&mut self, partition: Partition, end: Position, looked: Instant) {
+        let Some(now) = self.queue.time_known_at(partition, looked.into_std()) else { return };
         if let Some(held) = self.held.get_mut(&partition).filter(|held| held.position == end) {
             held.caught_up(now, looked);
         }
-    }
-
-    /// How old the oldest event is that is not recorded yet.
-    fn note_lag(&self, now: Millis, parts: &[Part]) {
-        let read = parts.iter().filter_map(|(_, entries)| entries.first()).map(|entry| entry.position.at());
-        let oldest = read.chain(self.held.values().filter_map(|held| held.stopped.oldest())).min();
-        let lag_ms = oldest.map_or(0, |oldest| (now - oldest).max(0));
-        self.metrics.recorder_lag_seconds.set(lag_ms as f64 / 1_000.0);
     }
 
     /// Cuts off what is recorded. That it fails does no harm: it is done next time.

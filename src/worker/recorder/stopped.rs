@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::Millis;
-
 /// Before the first new try.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 
@@ -21,16 +19,14 @@ pub(super) struct Stopped(Option<Since>);
 struct Since {
     tries: u32,
     try_at: Instant,
-    /// When the event happened that is the next to be recorded.
-    oldest: Millis,
 }
 
 impl Stopped {
     /// It was refused; whether that is new.
-    pub(super) fn refused(&mut self, oldest: Millis) -> bool {
+    pub(super) fn refused(&mut self) -> bool {
         let tries = self.0.as_ref().map_or(0, |since| since.tries);
         let pause = PAUSE_MIN.saturating_mul(1 << tries.min(10)).min(PAUSE_MAX);
-        self.0 = Some(Since { tries: tries + 1, try_at: Instant::now() + pause, oldest });
+        self.0 = Some(Since { tries: tries + 1, try_at: Instant::now() + pause });
         tries == 0
     }
 
@@ -47,11 +43,6 @@ impl Stopped {
     pub(super) fn is_due(&self) -> bool {
         self.0.as_ref().is_none_or(|since| since.try_at <= Instant::now())
     }
-
-    /// When the event happened that waits longest.
-    pub(super) fn oldest(&self) -> Option<Millis> {
-        self.0.as_ref().map(|since| since.oldest)
-    }
 }
 
 #[cfg(test)]
@@ -62,15 +53,14 @@ mod tests {
     async fn it_is_tried_ever_more_slowly_but_within_ten_seconds() {
         let mut stopped = Stopped::default();
         assert!(stopped.is_due() && !stopped.is_stopped());
-        assert!(stopped.refused(1), "it is new, and said");
+        assert!(stopped.refused(), "it is new, and said");
         for pause_ms in [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000] {
             assert!(!stopped.is_due());
             tokio::time::advance(Duration::from_millis(pause_ms)).await;
             assert!(stopped.is_due(), "after {pause_ms} ms");
-            assert!(!stopped.refused(1), "it is not said again");
+            assert!(!stopped.refused(), "it is not said again");
         }
-        assert_eq!(stopped.oldest(), Some(1));
         assert!(stopped.taken() && !stopped.taken());
-        assert!(stopped.refused(2), "another time is new again");
+        assert!(stopped.refused(), "another time is new again");
     }
 }

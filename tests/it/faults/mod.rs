@@ -3,8 +3,10 @@
 
 mod bounded;
 mod checker;
+mod clocks;
 mod clusters;
 mod crowd;
+mod figures;
 mod floods;
 mod freshness;
 mod hints_lost;

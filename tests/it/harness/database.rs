@@ -73,7 +73,13 @@ impl Drop for TestDatabase {
         // A thread and a runtime of its own: a test's runtime cannot be waited for from inside.
         let dropping = std::thread::spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async { run(&mut connect(&server_url()).await, sql).await });
+            runtime.block_on(async {
+                let mut server = connect(&server_url()).await;
+                // PostgreSQL waits for every connection, also for one that the test's runtime, which waits here, was
+                // about to make: for a minute, and all others' tests with it.
+                run(&mut server, "SET statement_timeout = '2s'".to_owned()).await;
+                run(&mut server, sql).await;
+            });
         });
         // After a failed test, its own message counts; what is left is dropped by a later run.
         let _ = dropping.join();

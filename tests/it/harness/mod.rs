@@ -9,6 +9,7 @@ pub mod past;
 pub mod process;
 pub mod record;
 pub mod redis_of_ones_own;
+pub mod set_clock;
 pub mod shop;
 pub mod vanish;
 pub mod watch;

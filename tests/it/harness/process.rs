@@ -23,6 +23,7 @@ use super::{
     dev::{BINARY, folder, with_settings},
     dying_with_us,
     redis_of_ones_own::free_port,
+    set_clock::SettableClock,
     until,
 };
 
@@ -99,6 +100,25 @@ impl Server {
     pub fn set(&mut self, name: &'static str, value: &str) {
         self.settings.retain(|(known, _)| *known != name);
         self.settings.push((name, value.to_owned()));
+    }
+
+    /// Another one on the same Redis and database, by a clock that can be set.
+    pub async fn sibling_by_clock(&self, clock: &SettableClock) -> Self {
+        let (addr, log) = (SocketAddr::from(([127, 0, 0, 1], free_port())), folder());
+        let mut command = command(addr, &self.redis_url, &self.database_url, &self.settings, &log);
+        let child = command.envs(clock.environment()).spawn();
+        let server = Self {
+            addr,
+            http: reqwest::Client::new(),
+            redis_url: self.redis_url.clone(),
+            database_url: self.database_url.clone(),
+            database: Arc::clone(&self.database),
+            settings: self.settings.clone(),
+            child: child.expect("starts"),
+            log,
+        };
+        server.ready().await;
+        server
     }
 
     /// Another one on the same Redis and database.

@@ -14,7 +14,7 @@ use nix::{
 use rand::RngExt as _;
 use redis::{FromRedisValue, aio::MultiplexedConnection};
 
-use super::{dying_with_us, until};
+use super::{dying_with_us, set_clock::SettableClock, until};
 
 /// A private Redis; killed when dropped.
 pub struct OwnRedis {
@@ -23,6 +23,7 @@ pub struct OwnRedis {
     /// Where nodes of a cluster talk to it.
     bus: String,
     command: Vec<String>,
+    environment: Vec<(String, String)>,
     child: Child,
     folder: tempfile::TempDir,
 }
@@ -75,7 +76,8 @@ impl OwnRedis {
     async fn node() -> Self {
         let bus = free_port().to_string();
         let settings = ["--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", &bus];
-        let mut own = Self::run(words(&[&settings[..], &["--cluster-config-file", "nodes.conf"]].concat())).await;
+        let settings = words(&[&settings[..], &["--cluster-config-file", "nodes.conf"]].concat());
+        let mut own = Self::run(settings, Vec::new()).await;
         own.bus = bus;
         own
     }
@@ -95,18 +97,28 @@ impl OwnRedis {
 
     /// As `waitless dev` runs it: every write is on disk before it is answered, and nothing is ever evicted.
     pub async fn durable() -> Self {
-        Self::run(words(&["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"])).await
+        Self::durable_by(Vec::new()).await
     }
 
-    async fn run(settings: Vec<String>) -> Self {
+    /// The same by a clock that can be set.
+    pub async fn by_clock(clock: &SettableClock) -> Self {
+        Self::durable_by(clock.environment()).await
+    }
+
+    async fn durable_by(environment: Vec<(String, String)>) -> Self {
+        let settings = ["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"];
+        Self::run(words(&settings), environment).await
+    }
+
+    async fn run(settings: Vec<String>, environment: Vec<(String, String)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port().to_string();
         let mut command = words(&["--port", &port, "--bind", "127.0.0.1", "--save", "", "--dir"]);
         command.push(folder.path().to_str().expect("UTF-8").to_owned());
         command.extend(settings);
-        let child = begin(&command);
+        let child = begin(&command, &environment);
         let url = format!("redis://127.0.0.1:{port}");
-        let own = Self { url, port, bus: String::new(), command, child, folder };
+        let own = Self { url, port, bus: String::new(), command, environment, child, folder };
         own.ready().await;
         own
     }
@@ -143,7 +155,7 @@ impl OwnRedis {
 
     /// Starts it again after [`OwnRedis::kill`], on the same port and with what it kept.
     pub async fn restart(&mut self) {
-        self.child = begin(&self.command);
+        self.child = begin(&self.command, &self.environment);
         self.ready().await;
     }
 
@@ -187,9 +199,10 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-fn begin(command: &[String]) -> Child {
+fn begin(command: &[String], environment: &[(String, String)]) -> Child {
     dying_with_us("redis-server")
         .args(command)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()

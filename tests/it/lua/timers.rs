@@ -233,6 +233,84 @@ async fn a_grace_moves_by_the_outage_even_after_its_last_call() {
     assert_eq!(grace, shop.now + 5_000, "moved by the outage");
 }
 
+/// Redis's clock goes on by so much, and the timers look all the while; what they did.
+async fn look_for(shop: &mut Shop, ms: i64) -> Vec<String> {
+    let mut acted = Vec::new();
+    for _ in 0..ms / 2_000 {
+        shop.later(2_000);
+        acted.extend(shop.tick().await.into_iter().map(|(kind, _)| kind));
+    }
+    acted
+}
+
+#[tokio::test]
+async fn time_goes_on_when_the_clock_is_set_back_and_comes_back_to_it() {
+    const HOUR: i64 = 3_600_000;
+    let mut shop = Shop::with_policy(Policy { grace_over: GraceOver::NoShow, ..Policy::default() }).await;
+    let ticket = shop.join("A").await;
+    let called = shop.did(&staff(), call(&ticket, None)).await;
+    let truth = shop.now;
+    assert!(look_for(&mut shop, 100_000).await.is_empty());
+    shop.later(-HOUR);
+    // Until the timers look, time stands still.
+    let joined = shop.run(&guest(), join(&shop.party("A"))).await.expect("joined");
+    assert_eq!(joined.at, truth);
+    assert_eq!(shop.field::<i64>("src", "offset").await, None);
+    assert!(shop.tick().await.is_empty());
+    assert!(look_for(&mut shop, 198_000).await.eq(&["last_call"]), "the grace is 300 s");
+    let offset: i64 = shop.field("src", "offset").await.expect("added");
+    assert!((HOUR - 8_000..HOUR - 3_000).contains(&offset), "what the timers saw last, less a fiftieth: {offset}");
+    assert_eq!(shop.ticket(&ticket.id).await.grace_until, called.grace_until, "nothing moves");
+    assert_eq!(look_for(&mut shop, 12_000).await, ["grace"], "a fiftieth late");
+    let missed = shop.ticket(&ticket.id).await;
+    assert_eq!(missed.state, TicketState::NoShow);
+    let offset: i64 = shop.field("src", "offset").await.expect("added");
+    assert_eq!(shop.snapshot().await.at, shop.now + offset, "all see the same time");
+    // Put right: nothing is added any more, whoever comes first.
+    shop.later(HOUR);
+    let joined = shop.run(&guest(), join(&shop.party("A"))).await.expect("joined");
+    assert_eq!((joined.at, shop.snapshot().await.at), (shop.now, shop.now));
+    assert_eq!(shop.field::<i64>("src", "offset").await, None);
+    assert!(look_for(&mut shop, 20_000).await.is_empty(), "the time to rejoin goes on");
+    assert_eq!(shop.ticket(&ticket.id).await.rejoin_until, missed.rejoin_until);
+}
+
+/// Also where nothing happens and nothing is to come, what is shown never falls; what is added is gone in the end.
+#[tokio::test]
+async fn an_offset_shrinks_while_nothing_happens() {
+    let mut shop = Shop::open(Default::default()).await;
+    let mut shown = shop.snapshot().await.at;
+    shop.later(-10_000);
+    shop.tick().await;
+    let mut offsets = Vec::new();
+    while let Some(offset) = shop.field::<i64>("src", "offset").await {
+        offsets.push(offset);
+        shop.later(2_000);
+        shop.tick().await;
+        let at = shop.snapshot().await.at;
+        assert!(at >= shown, "{at} after {shown}");
+        shown = at;
+    }
+    assert!(offsets.is_sorted_by(|a, b| a > b) && offsets.len() > 10, "{offsets:?}");
+    // The last of it is waited for.
+    shop.later(5_000);
+    assert_eq!((shown, shop.snapshot().await.at), (shop.now, shop.now));
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_a_little_is_waited_for() {
+    let mut shop = Shop::open(Default::default()).await;
+    let ticket = shop.join("A").await;
+    let called = shop.did(&staff(), call(&ticket, None)).await;
+    let truth = shop.now;
+    shop.later(-5_000);
+    shop.tick().await;
+    assert_eq!(shop.field::<i64>("src", "offset").await, None);
+    let joined = shop.run(&guest(), join(&shop.party("A"))).await.expect("joined");
+    assert_eq!(joined.at, truth, "time stands still");
+    assert_eq!(called.grace_until, Some(truth + 300_000));
+}
+
 /// What a ticket was told, oldest first, and how often something was moved or done to it.
 async fn told(shop: &Shop, ticket: &Ticket) -> Vec<String> {
     shop.ticket(&ticket.id).await.notices.into_iter().map(|notice| notice.kind).collect()

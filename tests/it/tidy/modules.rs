@@ -3,7 +3,7 @@
 use super::{assert_none, files, words};
 
 /// Used by anybody, using nobody but the words of the domain.
-const LEAVES: [&str; 7] = ["clock", "config", "listen", "metrics", "serve", "shutdown", "telemetry"];
+const LEAVES: [&str; 8] = ["clock", "config", "health", "listen", "metrics", "serve", "shutdown", "telemetry"];
 
 /// Modules of one rank do not know each other.
 const RANKS: [&[&str]; 7] = [

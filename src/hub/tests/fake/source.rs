@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::SeqCst},
     },
 };
 
@@ -18,7 +18,7 @@ use super::super::super::{
     source::{Answer, Delivery},
 };
 use crate::domain::{
-    Event, RestaurantId, Stamp, Ticket, TicketId,
+    Event, Millis, RestaurantId, Stamp, Ticket, TicketId,
     replica::{Applied, Replica, Snapshot},
     testing,
 };
@@ -43,6 +43,8 @@ pub(crate) struct FakeSource {
     /// Snapshots wait at the gate.
     pub(crate) gated: AtomicBool,
     pub(crate) gate: Notify,
+    /// What time it says that it is; 0: nothing.
+    pub(crate) says: AtomicI64,
     pub(crate) subscriptions: AtomicUsize,
     pub(crate) unsubscriptions: AtomicUsize,
     pub(crate) snapshots: AtomicUsize,
@@ -184,6 +186,10 @@ impl Source for FakeSource {
             }
             snapshot
         })
+    }
+
+    fn time(&self, _: RestaurantId) -> Option<Millis> {
+        Some(self.says.load(SeqCst)).filter(|at| *at > 0)
     }
 
     fn group(&self, restaurant: RestaurantId) -> u16 {
