@@ -1,5 +1,5 @@
-//! Whether this Redis has everything. One node of a cluster has a part of the restaurants, and the others would be taken
-//! for lost: so nothing is asked of such a Redis, whether it is one from the start or another one answers some day.
+//! Whether this Redis has everything. One node of a cluster has a part of the restaurants, and the others would be
+//! taken for lost: so nothing is asked of such a Redis, at the start or when another one answers some day.
 //!
 //! A connection learns it before its first call, and again after anything that could mean that another Redis answers.
 
@@ -24,9 +24,8 @@ pub(super) async fn ask(redis: &mut ConnectionManager) -> Result<Result<(), Stri
     if !info.lines().any(|line| line.trim() == "cluster_enabled:1") {
         return Ok(Ok(()));
     }
-    let mut pipeline = redis::Pipeline::with_capacity(2);
-    pipeline.cmd("CLUSTER").arg("MYID").cmd("CLUSTER").arg("SLOTS");
-    let (id, ranges): (String, Vec<Value>) = pipeline.query_async(redis).await?;
+    let id: String = redis::cmd("CLUSTER").arg("MYID").query_async(redis).await?;
+    let ranges: Vec<Value> = redis::cmd("CLUSTER").arg("SLOTS").query_async(redis).await?;
     Ok(judge(&id, &ranges))
 }
 
@@ -43,8 +42,8 @@ fn judge(id: &str, ranges: &[Value]) -> Result<(), String> {
     }
     nodes.insert(id.to_owned());
     Err(format!(
-        "it is one of {} nodes of a Redis Cluster and has {own} of the {SLOTS} slots: a cluster of several nodes is not \
-         supported yet; use one Redis that has everything",
+        "it is one of {} nodes of a Redis Cluster and has {own} of the {SLOTS} slots: a cluster of several nodes is \
+         not supported yet; use one Redis that has everything",
         nodes.len()
     ))
 }

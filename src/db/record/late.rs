@@ -1,5 +1,7 @@
-//! Recording an event late: those that followed it are recorded, and what Redis had then took its place. Nothing that is
-//! newer is touched, and nothing is counted twice.
+//! Recording an event late: those that followed it are recorded, and what Redis had then took its place. Nothing that
+//! is newer is touched, and nothing is counted twice.
+
+use std::collections::HashMap;
 
 use super::{
     super::Db,
@@ -32,8 +34,8 @@ pub struct LateTicket {
 }
 
 impl Writing {
-    /// Begins a transaction that writes this partition without its lease. Whoever has the lease has to take it anew, and
-    /// so learns what is recorded here.
+    /// Begins a transaction that writes this partition without its lease. Whoever has the lease has to take it anew,
+    /// and so learns what is recorded here.
     ///
     /// # Errors
     /// When PostgreSQL fails.
@@ -144,11 +146,18 @@ impl Writing {
         Ok(row.map(|row| LateTicket { stamp: Stamp { epoch: row.epoch, rev: row.rev }, packed: row.packed }))
     }
 
-    /// Writes what a late event means. Its tickets and totals are only those that nothing newer has changed.
+    /// Writes what a late event means. Its tickets and totals are only those that nothing newer has changed;
+    /// `gives_way`: what stood in for the change of a ticket.
     ///
     /// # Errors
     /// When PostgreSQL fails or refuses a row.
-    pub async fn write_late(&mut self, restaurant: Option<i64>, rows: &Rows, place: &Place) -> Result<(), WriteError> {
+    pub async fn write_late(
+        &mut self,
+        restaurant: Option<i64>,
+        rows: &Rows,
+        place: &Place,
+        gives_way: &HashMap<String, Stamp>,
+    ) -> Result<(), WriteError> {
         for event in &rows.events {
             if *place == Place::StandIn {
                 self.replace_stand_in(event).await?;
@@ -160,7 +169,9 @@ impl Writing {
         }
         self.write(&Rows { tickets: rows.tickets.clone(), totals: rows.totals.clone(), ..Rows::default() }).await?;
         for transition in &rows.transitions {
-            self.drop_stand_in(transition).await?;
+            if let Some(stand_in) = gives_way.get(&transition.r#ref) {
+                self.drop_stand_in(*stand_in, transition).await?;
+            }
             self.write_late_transition(transition).await?;
             self.note_end(transition).await?;
         }
@@ -240,18 +251,17 @@ impl Writing {
         self.bounded(async |on| query.execute(on).await.map(drop)).await
     }
 
-    /// What stood in for the change of a ticket, at the end of a gap, gives way to the change itself: it led to the same
-    /// state.
-    async fn drop_stand_in(&mut self, change: &TransitionRow) -> Result<(), WriteError> {
-        let stamp = Stamp { epoch: change.epoch, rev: change.rev };
-        let Some(stand_in) = self.stand_in(change.restaurant, &change.r#ref, stamp).await? else { return Ok(()) };
+    /// What stood in for the change of a ticket gives way to the change itself, if it led to the same state.
+    async fn drop_stand_in(&mut self, stand_in: Stamp, change: &TransitionRow) -> Result<(), WriteError> {
         let query = sqlx::query!(
             "DELETE FROM transitions
-             WHERE restaurant_id = $1 AND ref = $2 AND epoch = $3 AND rev = $4 AND state = $5 AND line = $6",
+             WHERE restaurant_id = $1 AND ref = $2 AND epoch = $3 AND rev = $4 AND name = $5 AND state = $6
+                 AND line = $7",
             change.restaurant,
             change.r#ref,
             stand_in.epoch,
             stand_in.rev,
+            STAND_IN,
             change.state,
             change.line
         );
@@ -276,8 +286,8 @@ impl Writing {
         self.bounded(async |on| query.execute(on).await.map(drop)).await
     }
 
-    /// A movement between others. What it moved was counted with the next one that was recorded: each is counted anew from
-    /// then on, by what was left before it, so that the sum stays what it is.
+    /// A movement between others. What it moved was counted with the next one that was recorded: each is counted anew
+    /// from then on, by what was left before it, so that the sum stays what it is.
     async fn write_late_movement(&mut self, row: &MovementRow) -> Result<(), WriteError> {
         let query = sqlx::query!(
             "INSERT INTO stock_movements AS old (restaurant_id, item, epoch, rev, at, name, left_after, change, ref,
@@ -307,7 +317,8 @@ impl Writing {
              FROM (SELECT epoch, rev, left_after - lag(left_after) OVER (ORDER BY at, epoch, rev) AS change
                    FROM stock_movements
                    WHERE restaurant_id = $1 AND item = $2 AND at >= coalesce((
-                       SELECT max(at) FROM stock_movements WHERE restaurant_id = $1 AND item = $2 AND at < $3), $3)) AS new
+                       SELECT max(at) FROM stock_movements
+                       WHERE restaurant_id = $1 AND item = $2 AND at < $3), $3)) AS new
              WHERE old.restaurant_id = $1 AND old.item = $2 AND old.at >= $3 AND old.epoch = new.epoch
                  AND old.rev = new.rev AND old.change IS DISTINCT FROM new.change",
             row.restaurant,

@@ -8,7 +8,7 @@
 //! down: there is nothing to read.
 //!
 //! What PostgreSQL refuses, though nothing is wrong with any event, stops one partition until that is mended
-//! ([`stopped`]); one event's own fault is set aside ([`commit`]).
+//! (`stopped.rs`); one event's own fault is set aside (`commit.rs`).
 //!
 //! Invariant: a log is trimmed only to what was committed.
 

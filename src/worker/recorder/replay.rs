@@ -3,7 +3,11 @@
 //! Those that followed it may be recorded by now, and what Redis had took its place: then it is written between them,
 //! and touches nothing that is newer ([`write_late`](Writing::write_late)).
 
-use std::{collections::BTreeSet, iter, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    iter,
+    sync::Arc,
+};
 
 use super::{
     batch::{Batch, Known, Standing, standing},
@@ -126,7 +130,7 @@ async fn late(writing: &mut Writing, event: &Readable, mut known: Known, place: 
         let why = "the record is about to be made whole from what Redis has: try again when a worker has done that";
         return Ok(Outcome::Kept(why.to_owned()));
     }
-    let mut newer = BTreeSet::new();
+    let (mut newer, mut gives_way) = (BTreeSet::new(), HashMap::new());
     for (facts, packed) in event.tickets.iter().zip(&event.logged.tickets) {
         let key = (event.restaurant.unwrap_or_default(), facts.r#ref.clone());
         let Some(recorded) = writing.late_ticket(key.0, &key.1).await? else { continue };
@@ -136,6 +140,10 @@ async fn late(writing: &mut Writing, event: &Readable, mut known: Known, place: 
         // What stood in for this event may be what the ticket's row is from.
         let stand_in = writing.stand_in(key.0, &key.1, event.stamp()).await?;
         let is_from_stand_in = recorded.packed.as_ref() == Some(&packed.0) && Some(recorded.stamp) == stand_in;
+        // As long as the row is from it, only the change that led there takes its place.
+        if let Some(stand_in) = stand_in.filter(|stand_in| is_from_stand_in || *stand_in != recorded.stamp) {
+            gives_way.insert(key.1.clone(), stand_in);
+        }
         if !is_from_stand_in {
             // Counted as it is now; this event changes no sum.
             newer.insert(facts.r#ref.clone());
@@ -146,6 +154,6 @@ async fn late(writing: &mut Writing, event: &Readable, mut known: Known, place: 
     batch.push(event);
     let mut rows = batch.finish(|_| None);
     rows.tickets.retain(|ticket| !newer.contains(&ticket.r#ref));
-    writing.write_late(event.restaurant, &rows, place).await?;
+    writing.write_late(event.restaurant, &rows, place, &gives_way).await?;
     Ok(Outcome::Replayed)
 }

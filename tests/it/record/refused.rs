@@ -1,5 +1,5 @@
-//! PostgreSQL refuses what the recorder writes, and nothing is wrong with any event: the schema, a right or a lock is in
-//! the way. Nothing is set aside, the log is kept, and when that is mended the record is whole.
+//! PostgreSQL refuses what the recorder writes, and nothing is wrong with any event: the schema, a right or a lock is
+//! in the way. Nothing is set aside, the log is kept, and when that is mended the record is whole.
 
 use std::{fs, time::Instant};
 

@@ -188,7 +188,7 @@ fn the_image_is_built_from_what_is_here_and_runs_as_nobody_special() {
     let user = runtime.lines().find_map(|line| line.strip_prefix("USER ")).expect("a user");
     assert!(user != "root" && !user.starts_with('0'), "{user}");
     assert!(runtime.contains("ENTRYPOINT [\"waitless\"]") && runtime.contains("CMD [\"serve\"]"), "{runtime}");
-    let main = read("src/cli.rs");
+    let main = read("src/cli/mod.rs");
     for command in ["Serve", "Migrate"] {
         assert!(main.contains(&format!("    {command}")), "waitless {command} exists");
     }
