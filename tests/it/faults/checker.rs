@@ -213,11 +213,12 @@ impl Judge {
     pub async fn settle(&self, operation: &Operation) -> (u16, Value) {
         let key = format!("{:032x}", rand::rng().random::<u128>());
         let began = Instant::now();
-        let mut perhaps_done = false;
+        let (mut perhaps_done, mut refused) = (false, false);
         loop {
             let answer = self.ask(operation, &key).await;
-            if !matches!(answer.status, 0 | 429 | 503) {
-                if answer.replayed && !perhaps_done {
+            if !matches!(answer.status, 0 | 429 | 502..=504) {
+                // A proxy asks again by itself where that does no harm: then there was no refusal.
+                if answer.replayed && refused && !perhaps_done {
                     self.ledger().untrue.push(format!("{}: refused, and done", operation.name));
                 }
                 let (status, body) = (answer.status, answer.body);
@@ -225,8 +226,11 @@ impl Judge {
                 return (status, body);
             }
             assert!(began.elapsed() < PATIENCE, "{}: no definite answer, lastly {}", operation.name, answer.kind());
-            let unknown = answer.code == "outcome_unknown" || answer.status == 0 && !answer.refused_outright;
+            // 502 and 504 are what a proxy says of a server that has not answered.
+            let unanswered = matches!(answer.status, 0 | 502 | 504) && !answer.refused_outright;
+            let unknown = answer.code == "outcome_unknown" || unanswered;
             perhaps_done |= unknown;
+            refused |= answer.status != 0;
             self.ledger().unknown_retried += u64::from(unknown);
             // Spread, so that an outage does not end in a stampede.
             let pause_s = answer.retry_after_s.map_or(0.3, |seconds| seconds as f64) * rand::random_range(0.3..1.0);

@@ -9,6 +9,7 @@ mod freshness;
 mod hints_lost;
 mod malformed;
 mod postgres_away;
+mod proxies;
 mod raw;
 mod redis_full;
 mod redis_killed;

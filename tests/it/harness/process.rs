@@ -33,6 +33,7 @@ pub struct Server {
     redis_url: String,
     database_url: Secret,
     database: Arc<TestDatabase>,
+    settings: Vec<(&'static str, String)>,
     child: Child,
     /// What its starts have said, one after the other.
     log: tempfile::TempDir,
@@ -68,15 +69,27 @@ impl Server {
 
     /// Starts one that reaches its database by this URL; does not wait.
     pub fn begin(redis_url: &str, database: &Arc<TestDatabase>, database_url: &Secret) -> Self {
+        Self::begin_with(redis_url, database, database_url, Vec::new())
+    }
+
+    /// The same, with these settings besides.
+    pub fn begin_with(
+        redis_url: &str,
+        database: &Arc<TestDatabase>,
+        database_url: &Secret,
+        settings: Vec<(&'static str, String)>,
+    ) -> Self {
         let addr = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let log = folder();
-        let child = command(addr, redis_url, database_url, &log).spawn().expect("starts");
+        let mut command = command(addr, redis_url, database_url, &log);
+        let child = command.envs(settings.clone()).spawn().expect("starts");
         Self {
             addr,
             http: reqwest::Client::new(),
             redis_url: redis_url.to_owned(),
             database_url: database_url.clone(),
             database: Arc::clone(database),
+            settings,
             child,
             log,
         }
@@ -106,9 +119,17 @@ impl Server {
         let _ = self.child.wait();
     }
 
-    /// Starts it again after [`Server::kill`], on the same port; waits until it is ready.
+    /// Stops it in order, and waits for its end.
+    pub async fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let status = until("the server ends", async || self.child.try_wait().expect("is watched")).await;
+        assert!(status.success(), "{status}: {}", self.said());
+    }
+
+    /// Starts it again after [`Server::kill`] or [`Server::stop`], on the same port; waits until it is ready.
     pub async fn restart(&mut self) {
-        self.child = command(self.addr, &self.redis_url, &self.database_url, &self.log).spawn().expect("starts again");
+        let mut command = command(self.addr, &self.redis_url, &self.database_url, &self.log);
+        self.child = command.envs(self.settings.clone()).spawn().expect("starts again");
         self.ready().await;
     }
 

@@ -74,7 +74,9 @@ fn compose() -> BTreeMap<String, Value> {
 fn files_name_only_settings_that_exist() {
     let known: BTreeSet<String> = settings().into_iter().map(|setting| setting.variable).collect();
     let mut problems = Vec::new();
-    for path in ["docker-compose.yml", "Dockerfile", "README.md", "docs/OPERATIONS.md"] {
+    let deployed = ["deploy/nginx/waitless.conf", "deploy/haproxy/haproxy.cfg"];
+    let told = ["docker-compose.yml", "Dockerfile", "README.md", "docs/OPERATIONS.md", "docs/BACKUP.md"];
+    for path in told.into_iter().chain(deployed) {
         let text = read(path);
         // The tests' own servers are given by tests/run, the length of a soak to tests/soak.
         let of_tests = |name: &str| name.starts_with("WAITLESS_TEST_") || name == "WAITLESS_SOAK_MINUTES";
