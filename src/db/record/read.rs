@@ -1,10 +1,8 @@
 //! What a rebuild needs: a restaurant's live state as far as it was recorded, at one moment.
 
-use sqlx::{Postgres, Transaction};
-
 use super::super::Db;
 use crate::{
-    db::{DbError, to_i64},
+    db::{DbError, pool::Transaction, to_i64},
     domain::{LineId, RestaurantId, Stamp},
 };
 
@@ -133,10 +131,7 @@ impl Db {
 }
 
 /// Most parties that joined each line within one second of the newest business day.
-pub(super) async fn busiest(
-    transaction: &mut Transaction<'static, Postgres>,
-    id: RestaurantId,
-) -> Result<Vec<(LineId, i64)>, DbError> {
+pub(super) async fn busiest(transaction: &mut Transaction, id: RestaurantId) -> Result<Vec<(LineId, i64)>, DbError> {
     let rows = sqlx::query!(
         r#"SELECT line, max(joins) AS "joins!" FROM (
                SELECT line, count(*) AS joins FROM tickets

@@ -5,10 +5,8 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Postgres, Transaction};
-
 use super::{
-    super::{Db, DbError, to_i64},
+    super::{Db, DbError, pool::Transaction, to_i64},
     read::{RecordedAnswer, UNKNOWN_S, busiest},
 };
 use crate::domain::{Base, LineId, RestaurantId, Stamp};
@@ -88,11 +86,7 @@ pub async fn lost(db: &Db, partition: u16, id: RestaurantId, bases: &[Base]) -> 
 
 /// A batch that is being committed is waited for; one of an earlier life that comes later is refused. Answers for how
 /// long the record was not complete.
-async fn end_former_lives(
-    transaction: &mut Transaction<'static, Postgres>,
-    partition: u16,
-    life: i64,
-) -> Result<f64, DbError> {
+async fn end_former_lives(transaction: &mut Transaction, partition: u16, life: i64) -> Result<f64, DbError> {
     let partition = partition.cast_signed();
     let recorder = sqlx::query!(
         "SELECT epoch, extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s
@@ -110,11 +104,7 @@ async fn end_former_lives(
     Ok(recorder.unrecorded_s.unwrap_or(UNKNOWN_S).max(0.0))
 }
 
-async fn of(
-    transaction: &mut Transaction<'static, Postgres>,
-    id: RestaurantId,
-    bases: &[Base],
-) -> Result<Lost, DbError> {
+async fn of(transaction: &mut Transaction, id: RestaurantId, bases: &[Base]) -> Result<Lost, DbError> {
     let (restaurant, aggregate) = (to_i64(id.0), format!("restaurant:{id}"));
     let epochs: Vec<i64> = bases.iter().map(|base| base.stamp.epoch).collect();
     let revs: Vec<i64> = bases.iter().map(|base| base.stamp.rev).collect();
