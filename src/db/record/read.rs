@@ -1,8 +1,8 @@
 //! What a rebuild needs: a restaurant's live state as far as it was recorded, at one moment.
 
-use super::super::{Db, pool::Transaction};
+use super::super::Db;
 use crate::{
-    db::{DbError, to_i64},
+    db::{DbError, pool::Transaction, to_i64},
     domain::{LineId, RestaurantId, Stamp},
 };
 
