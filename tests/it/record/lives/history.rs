@@ -241,7 +241,7 @@ impl History {
         let servers: Vec<usize> = orders.iter().map(|_| self.random.random_range(0..self.flavour.servers)).collect();
         let house = &self.house;
         let asking = orders.iter().zip(servers).map(async |(order, server)| match mood {
-            Mood::WithoutRecord => house.settle_unless_restoring(server, &order.ask, &order.key).await,
+            Mood::WithoutRecord => house.settle_or_not_now(server, &order.ask, &order.key).await,
             Mood::Calm | Mood::Uneasy => house.settle_of(server, &order.ask, &order.key).await,
         });
         let answers = join_all(asking).await;
@@ -253,25 +253,29 @@ impl History {
             let is_new = !self.ledger.knows(&order.key);
             let about = if answer.body["ticket"].is_object() { &answer.body["ticket"] } else { &answer.body };
             let number = about["number"].as_str().unwrap_or_default().to_owned();
+            let about = order.ask.ticket().map(|id| id[id.len() - 6..].to_owned()).unwrap_or_default();
             self.tell(format!(
-                "{}{} {}: {} at ({}, {})",
-                order.ask.name,
+                "{}{} {} {}: {} at ({}, {}), {} left",
+                order.ask,
                 if is_new { "" } else { " again" },
+                about,
                 number,
                 answer.kind(),
                 answer.body["epoch"],
                 answer.body["rev"],
+                answer.body["left"],
             ));
             let again = if is_new { "" } else { ", asked again" };
             self.note(format!("{}{again}: {}", order.ask.name, answer.kind()));
-            if answer.code() == "restoring" {
+            if answer.is_not_now() {
                 continue;
             }
             if answer.status >= 300 {
                 if !is_new {
                     self.ledger.problems.push(format!("{}, asked again: {}", order.ask.name, answer.kind()));
                 }
-                if matches!(answer.status, 404 | 410) {
+                let may_be_gone = order.ask.ticket().is_some_and(|id| self.ledger.may_be_gone(id));
+                if answer.status == 404 || (answer.status == 410 && !may_be_gone) {
                     self.ledger.problems.push(format!("{:?}: {}", order.ask, answer.kind()));
                 }
                 continue;
