@@ -32,6 +32,12 @@ struct Order {
     counting: Counting,
 }
 
+/// A copy of Redis, and whether everything in it was recorded once.
+struct Kept {
+    copy: Copy,
+    is_recorded: bool,
+}
+
 /// What a batch may hold.
 #[derive(Clone, Copy, PartialEq)]
 enum Mood {
@@ -48,7 +54,7 @@ struct History {
     random: StdRng,
     house: House,
     ledger: Ledger,
-    copies: Vec<Copy>,
+    copies: Vec<Kept>,
     /// Commands that were acknowledged, to be asked again.
     done: Vec<Order>,
     /// Those since the record was complete.
@@ -138,7 +144,7 @@ impl History {
         self.batch(vec![plenty]).await;
         let parties: Vec<Order> = (0..3).map(|_| self.a_join()).collect();
         self.batch(parties).await;
-        self.copies.push(self.house.redis.copy());
+        self.copies.push(Kept { copy: self.house.redis.copy(), is_recorded: false });
         self.ledger.problems.clone()
     }
 
@@ -152,10 +158,11 @@ impl History {
             self.batch_in(mood, orders).await;
             if mood == Mood::Calm && self.chance(0.4) {
                 if self.copies.len() == COPIES_MAX {
-                    let gone = self.random.random_range(0..COPIES_MAX);
+                    // The first is the oldest that there is.
+                    let gone = self.random.random_range(1..COPIES_MAX);
                     self.copies.remove(gone);
                 }
-                self.copies.push(self.house.redis.copy());
+                self.copies.push(Kept { copy: self.house.redis.copy(), is_recorded: false });
                 let last = self.copies.len();
                 self.tell(format!("a copy is kept ({last})"));
             }
@@ -299,6 +306,7 @@ impl History {
         self.house.recorded().await;
         self.recorded_at = self.house.stands().await.expect("something is recorded");
         self.ledger.recorded();
+        self.copies.iter_mut().for_each(|kept| kept.is_recorded = true);
         self.unrecorded.clear();
         if let Some(mut worker) = self.house.worker.take() {
             worker.stop().await;
@@ -308,6 +316,8 @@ impl History {
     /// What was not recorded may be lost from now on.
     fn is_lost(&mut self) {
         let (epoch, rev) = self.recorded_at;
+        // A copy of what is said to be lost would bring it back.
+        self.copies.retain(|kept| kept.is_recorded);
         self.ledger.may_be_lost((epoch, rev + 1));
         self.done.retain(|order| !self.unrecorded.contains(&order.key));
         self.ledger.forget(&self.unrecorded);
@@ -380,12 +390,12 @@ impl History {
                 self.tell("Redis restarts");
                 self.house.redis_returns(None).await;
             }
-            3..=7 => {
+            3..=7 if self.copies.iter().any(|kept| kept.is_recorded) => {
+                self.is_lost();
                 let copy = self.random.random_range(0..self.copies.len());
                 self.tell(format!("Redis comes back with copy {}", copy + 1));
                 self.note("life: Redis came back older");
-                self.is_lost();
-                self.house.redis_returns(Some(&self.copies[copy])).await;
+                self.house.redis_returns(Some(&self.copies[copy].copy)).await;
             }
             _ => {
                 self.tell("Redis is emptied");
