@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -39,7 +40,20 @@ pub struct Ask {
     by_staff: bool,
 }
 
+impl fmt::Display for Ask {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = self.body.as_ref().map(ToString::to_string);
+        write!(formatter, "{} {}", self.name, body.unwrap_or_default())
+    }
+}
+
 impl Ask {
+    /// The ticket that it is about.
+    pub fn ticket(&self) -> Option<&str> {
+        let (_, after) = self.path.split_once("/tickets/")?;
+        after.split('/').next()
+    }
+
     pub fn join(body: Value) -> Self {
         Self::guest("join", Method::POST, format!("{RESTAURANT}/tickets"), Some(body))
     }
@@ -101,6 +115,11 @@ impl Answer {
     /// Whether it says what came of it, for good.
     pub fn is_definite(&self) -> bool {
         !matches!(self.status, 0 | 429 | 500..)
+    }
+
+    /// Whether it says that nothing was done, and that it may be asked for later.
+    pub fn is_not_now(&self) -> bool {
+        matches!(self.code(), "restoring" | "unavailable")
     }
 
     /// For counting: `201`, `409 wrong_state`, `none`.
@@ -262,11 +281,11 @@ impl House {
         until(ask.name, async || Some(self.ask_of(server, ask, key).await).filter(Answer::is_definite)).await
     }
 
-    /// The same; that the restaurant is being restored will do, too.
-    pub async fn settle_unless_restoring(&self, server: usize, ask: &Ask, key: &str) -> Answer {
+    /// The same; that it cannot be told now, and was not done, will do, too.
+    pub async fn settle_or_not_now(&self, server: usize, ask: &Ask, key: &str) -> Answer {
         let asking = async || {
             let answer = self.ask_of(server, ask, key).await;
-            (answer.is_definite() || answer.code() == "restoring").then_some(answer)
+            (answer.is_definite() || answer.is_not_now()).then_some(answer)
         };
         until(ask.name, asking).await
     }

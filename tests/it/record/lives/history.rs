@@ -32,6 +32,12 @@ struct Order {
     counting: Counting,
 }
 
+/// A copy of Redis, and whether everything in it was recorded once.
+struct Kept {
+    copy: Copy,
+    is_recorded: bool,
+}
+
 /// What a batch may hold.
 #[derive(Clone, Copy, PartialEq)]
 enum Mood {
@@ -48,7 +54,7 @@ struct History {
     random: StdRng,
     house: House,
     ledger: Ledger,
-    copies: Vec<Copy>,
+    copies: Vec<Kept>,
     /// Commands that were acknowledged, to be asked again.
     done: Vec<Order>,
     /// Those since the record was complete.
@@ -138,7 +144,7 @@ impl History {
         self.batch(vec![plenty]).await;
         let parties: Vec<Order> = (0..3).map(|_| self.a_join()).collect();
         self.batch(parties).await;
-        self.copies.push(self.house.redis.copy());
+        self.copies.push(Kept { copy: self.house.redis.copy(), is_recorded: false });
         self.ledger.problems.clone()
     }
 
@@ -152,10 +158,11 @@ impl History {
             self.batch_in(mood, orders).await;
             if mood == Mood::Calm && self.chance(0.4) {
                 if self.copies.len() == COPIES_MAX {
-                    let gone = self.random.random_range(0..COPIES_MAX);
+                    // The first is the oldest that there is.
+                    let gone = self.random.random_range(1..COPIES_MAX);
                     self.copies.remove(gone);
                 }
-                self.copies.push(self.house.redis.copy());
+                self.copies.push(Kept { copy: self.house.redis.copy(), is_recorded: false });
                 let last = self.copies.len();
                 self.tell(format!("a copy is kept ({last})"));
             }
@@ -241,7 +248,7 @@ impl History {
         let servers: Vec<usize> = orders.iter().map(|_| self.random.random_range(0..self.flavour.servers)).collect();
         let house = &self.house;
         let asking = orders.iter().zip(servers).map(async |(order, server)| match mood {
-            Mood::WithoutRecord => house.settle_unless_restoring(server, &order.ask, &order.key).await,
+            Mood::WithoutRecord => house.settle_or_not_now(server, &order.ask, &order.key).await,
             Mood::Calm | Mood::Uneasy => house.settle_of(server, &order.ask, &order.key).await,
         });
         let answers = join_all(asking).await;
@@ -253,25 +260,29 @@ impl History {
             let is_new = !self.ledger.knows(&order.key);
             let about = if answer.body["ticket"].is_object() { &answer.body["ticket"] } else { &answer.body };
             let number = about["number"].as_str().unwrap_or_default().to_owned();
+            let about = order.ask.ticket().map(|id| id[id.len() - 6..].to_owned()).unwrap_or_default();
             self.tell(format!(
-                "{}{} {}: {} at ({}, {})",
-                order.ask.name,
+                "{}{} {} {}: {} at ({}, {}), {} left",
+                order.ask,
                 if is_new { "" } else { " again" },
+                about,
                 number,
                 answer.kind(),
                 answer.body["epoch"],
                 answer.body["rev"],
+                answer.body["left"],
             ));
             let again = if is_new { "" } else { ", asked again" };
             self.note(format!("{}{again}: {}", order.ask.name, answer.kind()));
-            if answer.code() == "restoring" {
+            if answer.is_not_now() {
                 continue;
             }
             if answer.status >= 300 {
                 if !is_new {
                     self.ledger.problems.push(format!("{}, asked again: {}", order.ask.name, answer.kind()));
                 }
-                if matches!(answer.status, 404 | 410) {
+                let may_be_gone = order.ask.ticket().is_some_and(|id| self.ledger.may_be_gone(id));
+                if answer.status == 404 || (answer.status == 410 && !may_be_gone) {
                     self.ledger.problems.push(format!("{:?}: {}", order.ask, answer.kind()));
                 }
                 continue;
@@ -295,6 +306,7 @@ impl History {
         self.house.recorded().await;
         self.recorded_at = self.house.stands().await.expect("something is recorded");
         self.ledger.recorded();
+        self.copies.iter_mut().for_each(|kept| kept.is_recorded = true);
         self.unrecorded.clear();
         if let Some(mut worker) = self.house.worker.take() {
             worker.stop().await;
@@ -304,6 +316,8 @@ impl History {
     /// What was not recorded may be lost from now on.
     fn is_lost(&mut self) {
         let (epoch, rev) = self.recorded_at;
+        // A copy of what is said to be lost would bring it back.
+        self.copies.retain(|kept| kept.is_recorded);
         self.ledger.may_be_lost((epoch, rev + 1));
         self.done.retain(|order| !self.unrecorded.contains(&order.key));
         self.ledger.forget(&self.unrecorded);
@@ -376,12 +390,12 @@ impl History {
                 self.tell("Redis restarts");
                 self.house.redis_returns(None).await;
             }
-            3..=7 => {
+            3..=7 if self.copies.iter().any(|kept| kept.is_recorded) => {
+                self.is_lost();
                 let copy = self.random.random_range(0..self.copies.len());
                 self.tell(format!("Redis comes back with copy {}", copy + 1));
                 self.note("life: Redis came back older");
-                self.is_lost();
-                self.house.redis_returns(Some(&self.copies[copy])).await;
+                self.house.redis_returns(Some(&self.copies[copy].copy)).await;
             }
             _ => {
                 self.tell("Redis is emptied");

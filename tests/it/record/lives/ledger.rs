@@ -174,6 +174,11 @@ impl Ledger {
         }
     }
 
+    /// Whether this ticket may be lost, as nobody has recorded it.
+    pub fn may_be_gone(&self, id: &str) -> bool {
+        self.tickets.get(id).is_none_or(|known| known.is_loose && known.sure.is_none())
+    }
+
     /// Whether a key was answered before.
     pub fn knows(&self, key: &str) -> bool {
         self.keys.contains_key(key)
