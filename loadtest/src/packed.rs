@@ -148,7 +148,7 @@ impl Shop {
             "line": "A", "adults": 1 + n % 3, "children": n % 2, "name": format!("손님 {n}"), "lang": "ko",
             "channel": if n % 8 == 1 { "remote" } else { "onsite" }, "phone": format!("010-5555-{n:04}"),
         });
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             body["items"] = json!([{ "item": "soup", "quantity": 1 }, { "item": "tea", "quantity": 2 }]);
         }
         let request = self.guest.post(format!("{}/v1/restaurants/{SLUG}/tickets", self.url)).json(&body);
