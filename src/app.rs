@@ -20,7 +20,7 @@ use crate::{
     db::{Db, DbError, SchemaMismatch},
     hub::{Hub, HubSettings, Sockets},
     metrics::Metrics,
-    queue::{Live, Queue, QueueSettings},
+    queue::{Live, Queue, QueueError, QueueSettings},
     serve::{self, Places, PlacesSettings, ServeSettings},
     service::{
         accounts::Accounts,
@@ -187,10 +187,11 @@ impl App {
             tokio::spawn(timers::run(queue.clone(), restaurants.clone(), stop.clone())),
             tokio::spawn(revocations.watch(stop.clone())),
         ];
+        let queue_to_prepare = queue.clone();
         if config.worker {
             background.extend(begin_work(&config, queue, &db, restaurants.clone(), metrics, &stop)?);
         }
-        let prepared = tokio::spawn(prepare(config.dev, db, restaurants, Arc::clone(&readiness)));
+        let prepared = tokio::spawn(prepare(config.dev, queue_to_prepare, db, restaurants, Arc::clone(&readiness)));
         let served = tokio::spawn(serve::run(listener, api::router(api), bounds.serve, places, stop.clone()));
         tracing::info!(listen = %listen, url = %config.public_url, "serving");
         Ok(Self { hub, readiness, drain: config.drain, stop, background, prepared, served })
@@ -216,24 +217,44 @@ impl App {
 /// Works without serving anybody, until `stop` completes: records what happens.
 ///
 /// # Errors
-/// When a part cannot be set up.
+/// When a part cannot be set up, or Redis or the database is one that cannot be used.
 pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let token = CancellationToken::new();
     let metrics = Arc::new(Metrics::new());
     let db = Db::connect_lazy(&config.database_url)?;
     let queue = queue_of(config)?;
     let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
-    let tasks = begin_work(config, queue, &db, restaurants, metrics, &token)?;
+    let tasks = begin_work(config, queue.clone(), &db, restaurants, metrics, &token)?;
     tracing::info!("working");
-    let refused = tokio::select! {
+    tokio::pin!(stop);
+    let outcome = tokio::select! {
         () = stop => Ok(()),
-        refused = refused_by_schema(&db) => Err(refused.into()),
+        error = refused(&queue, &db) => Err(error),
     };
+    finish(tasks, &token).await?;
+    outcome
+}
+
+async fn finish(tasks: [JoinHandle<()>; 2], token: &CancellationToken) -> anyhow::Result<()> {
     token.cancel();
     for task in tasks {
         task.await.context("a part of the worker")?;
     }
-    refused
+    Ok(())
+}
+
+/// Returns only when Redis or the database is one that this program must not work with.
+async fn refused(queue: &Queue, db: &Db) -> anyhow::Error {
+    let by_redis = async {
+        match queue.fit().await {
+            Ok(()) => std::future::pending().await,
+            Err(error) => error.into(),
+        }
+    };
+    tokio::select! {
+        error = by_redis => error,
+        error = refused_by_schema(db) => error.into(),
+    }
 }
 
 /// Returns only when the database is one that this program must not work with; says meanwhile that it is not migrated.
@@ -258,7 +279,9 @@ async fn refused_by_schema(db: &Db) -> DbError {
 pub async fn rebuild(config: &Config) -> anyhow::Result<OpenedAll> {
     let db = Db::connect_lazy(&config.database_url)?;
     db.check_schema().await?;
-    let restaurants = Restaurants::new(queue_of(config)?, db, Arc::new(Metrics::new()));
+    let queue = queue_of(config)?;
+    queue.ping().await?;
+    let restaurants = Restaurants::new(queue, db, Arc::new(Metrics::new()));
     Ok(restaurants.open_all().await?)
 }
 
@@ -290,10 +313,16 @@ fn queue_of(config: &Config) -> anyhow::Result<Queue> {
 }
 
 /// Waits for Redis and PostgreSQL and opens every restaurant; then the server is ready.
-async fn prepare(dev: bool, db: Db, restaurants: Restaurants, readiness: Arc<Readiness>) -> anyhow::Result<()> {
+async fn prepare(
+    dev: bool,
+    queue: Queue,
+    db: Db,
+    restaurants: Restaurants,
+    readiness: Arc<Readiness>,
+) -> anyhow::Result<()> {
     let mut waiting = Waiting::default();
     loop {
-        match prepare_once(dev, &db, &restaurants).await {
+        match prepare_once(dev, &queue, &db, &restaurants).await {
             Ok(Prepared::Ready) => {
                 readiness.started();
                 tracing::info!(at = clock::now(), "ready");
@@ -303,7 +332,7 @@ async fn prepare(dev: bool, db: Db, restaurants: Restaurants, readiness: Arc<Rea
                 "the database holds the demo accounts, whose password everybody knows: \
                  only `waitless dev` serves them; use another database, or delete these accounts"
             ),
-            Err(error) if matches!(mismatch(&error), Some(SchemaMismatch::Newer { .. })) => return Err(error),
+            Err(error) if is_unfit(&error) => return Err(error),
             Err(error) => {
                 waiting.tell(&error);
                 tokio::time::sleep(RETRY_PAUSE).await;
@@ -347,7 +376,16 @@ enum Prepared {
     DemoAccounts,
 }
 
-async fn prepare_once(dev: bool, db: &Db, restaurants: &Restaurants) -> anyhow::Result<Prepared> {
+/// Whether this is an error of a Redis or a database that can never be used as it is: another setting, or another
+/// program, is needed.
+#[must_use]
+pub fn is_unfit(error: &anyhow::Error) -> bool {
+    let is_too_new = matches!(mismatch(error), Some(SchemaMismatch::Newer { .. }));
+    is_too_new || error.chain().any(|cause| matches!(cause.downcast_ref(), Some(QueueError::Unfit(_))))
+}
+
+async fn prepare_once(dev: bool, queue: &Queue, db: &Db, restaurants: &Restaurants) -> anyhow::Result<Prepared> {
+    queue.ping().await?;
     db.check_schema().await?;
     if !dev && demo::demo_accounts_present(db).await? {
         return Ok(Prepared::DemoAccounts);

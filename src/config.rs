@@ -165,8 +165,9 @@ impl Config {
         if secret_len > 0 && secret_len < SECRET_LEN_MIN {
             problems.push(format!("WAITLESS_SECRET has {secret_len} characters, at least {SECRET_LEN_MIN} are needed"));
         }
-        if !redis_url.expose().is_empty() && !is_url(redis_url.expose(), &["redis", "rediss", "redis+unix", "unix"]) {
-            problems.push("WAITLESS_REDIS_URL is not a redis:// URL".to_owned());
+        if !redis_url.expose().is_empty() {
+            problems
+                .extend(problem_of_redis(redis_url.expose()).map(|problem| format!("WAITLESS_REDIS_URL {problem}")));
         }
         if !database_url.expose().is_empty() && !is_url(database_url.expose(), &["postgres", "postgresql"]) {
             problems.push("WAITLESS_DATABASE_URL is not a postgres:// URL".to_owned());
@@ -223,6 +224,21 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
     text.parse().or_else(|_| address()).map_err(|_| "neither an IP address nor a network like 10.0.0.0/8")
 }
 
+/// Why this Redis cannot be used, if it cannot.
+fn problem_of_redis(value: &str) -> Option<&'static str> {
+    // A password may have a comma, and then hosts stand behind the last `@`.
+    let hosts = value.rsplit_once('@').map_or(value, |(_, hosts)| hosts);
+    if hosts.contains(',') || value.contains(",redis") {
+        return Some(
+            "names several servers: a cluster of Redis is not supported yet; name one Redis that has everything",
+        );
+    }
+    if value.starts_with("rediss:") {
+        return Some("begins with rediss://: TLS to Redis is not supported yet; use redis:// on a network of your own");
+    }
+    (!is_url(value, &["redis", "redis+unix", "unix"])).then_some("is not a redis:// URL")
+}
+
 fn is_url(value: &str, schemes: &[&str]) -> bool {
     Url::parse(value).is_ok_and(|url| schemes.contains(&url.scheme()))
 }
@@ -250,6 +266,29 @@ mod tests {
         assert!(all.contains("WAITLESS_REDIS_URL") && all.contains("WAITLESS_DATABASE_URL"), "{all}");
         assert!(all.contains("WAITLESS_SECRET has 5 characters"), "{all}");
         assert!(!all.contains("short"), "a secret is never printed: {all}");
+    }
+
+    #[test]
+    fn what_redis_is_not_supported_yet_is_said() {
+        for (url, expected) in [
+            ("redis://127.0.0.1:6379", None),
+            ("redis://user:pa,ss@127.0.0.1:6379/0", None),
+            ("unix:///run/redis.sock", None),
+            ("redis://a:6379,redis://b:6379", Some("several servers")),
+            ("redis://u:p@a:6379,redis://u:p@b:6379", Some("several servers")),
+            ("redis://a,b,c", Some("several servers")),
+            ("redis://a:6379,b:6379", Some("several servers")),
+            ("rediss://a,rediss://b", Some("several servers")),
+            ("rediss://secret@a:6380", Some("TLS to Redis is not supported yet")),
+            ("http://a", Some("is not a redis:// URL")),
+        ] {
+            let problem = problem_of_redis(url);
+            assert_eq!(problem.is_some(), expected.is_some(), "{url}: {problem:?}");
+            assert!(problem.unwrap_or_default().contains(expected.unwrap_or_default()), "{url}: {problem:?}");
+        }
+        let complete = ["--database-url", "postgres://x/y", "--secret", "0123456789abcdef0123456789abcdef"];
+        let refused = config(&[&["--redis-url", "rediss://secret@a"][..], &complete].concat()).expect_err("refused");
+        assert!(refused[0].starts_with("WAITLESS_REDIS_URL begins with rediss://") && !refused[0].contains("secret"));
     }
 
     #[test]

@@ -9,13 +9,15 @@ use tokio::runtime::{Builder, Runtime};
 use waitless::{
     app,
     config::{Config, Secret, Settings},
-    db::{self, SchemaMismatch},
-    dev, listen, shutdown, telemetry,
+    db, dev, listen, shutdown, telemetry,
 };
 
 mod cli;
 
-use cli::Command;
+use cli::{
+    Command,
+    dlq::{self, Dlq},
+};
 
 /// Measured, see docs/BENCHMARKS.md: about half the memory per idle screen of the system's allocator.
 #[global_allocator]
@@ -62,6 +64,7 @@ fn run() -> Result<(), Ended> {
         Command::Dev { lan } => supervise(&cli.settings, lan),
         Command::Worker => work(&cli.settings),
         Command::Rebuild => rebuild(&cli.settings),
+        Command::Dlq { asked } => dead_letters(&cli.settings, asked),
         Command::Migrate => migrate(&cli.settings),
     }
 }
@@ -102,9 +105,21 @@ fn supervise(settings: &Settings, lan: bool) -> Result<(), Ended> {
     })
 }
 
-fn migrate(settings: &Settings) -> Result<(), Ended> {
+fn dead_letters(settings: &Settings, asked: Dlq) -> Result<(), Ended> {
+    let url = database_url(settings)?;
+    let all_done = runtime(Builder::new_multi_thread())?
+        .block_on(async { dlq::run(&db::Db::connect_lazy(url)?, asked).await })
+        .map_err(failed)?;
+    if all_done { Ok(()) } else { Err(Ended { code: Ended::FAILED, lines: Vec::new() }) }
+}
+
+fn database_url(settings: &Settings) -> Result<&Secret, Ended> {
     let missing = || Ended::new(Ended::BAD_CONFIGURATION, "WAITLESS_DATABASE_URL is not set");
-    let url: &Secret = settings.database_url.as_ref().ok_or_else(missing)?;
+    settings.database_url.as_ref().ok_or_else(missing)
+}
+
+fn migrate(settings: &Settings) -> Result<(), Ended> {
+    let url = database_url(settings)?;
     runtime(Builder::new_multi_thread())?.block_on(db::migrate(url)).map_err(failed)
 }
 
@@ -114,9 +129,12 @@ fn runtime(mut builder: Builder) -> Result<Runtime, Ended> {
 
 fn failed(error: impl Into<anyhow::Error>) -> Ended {
     let error = error.into();
-    let is_too_new = |cause: &db::DbError| matches!(cause, db::DbError::Schema(SchemaMismatch::Newer { .. }));
-    if let Some(refused) = error.downcast_ref::<db::DbError>().filter(|cause| is_too_new(cause)) {
+    // Only an operator's setting, or another program, helps there.
+    if let Some(refused) = error.downcast_ref::<db::DbError>().filter(|_| app::is_unfit(&error)) {
         return Ended::new(Ended::BAD_CONFIGURATION, refused.to_string());
+    }
+    if app::is_unfit(&error) {
+        return Ended::new(Ended::BAD_CONFIGURATION, format!("WAITLESS_REDIS_URL: {:#}", error));
     }
     Ended::new(Ended::FAILED, format!("{error:#}"))
 }

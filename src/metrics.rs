@@ -65,9 +65,11 @@ metrics! {
     recorder_lag_seconds: Gauge = "waitless_recorder_lag_seconds" [];
     /// Partitions of the event log that this recorder has a lease for.
     recorder_partitions: IntGauge = "waitless_recorder_partitions" [];
+    /// Partitions that this recorder has a lease for and cannot record, because PostgreSQL refuses what it writes.
+    recorder_stopped: IntGauge = "waitless_recorder_stopped_partitions" [];
     /// Writes refused because the lease had gone to another recorder.
     recorder_fenced: IntCounter = "waitless_recorder_fenced_total" [];
-    /// Log entries that could not be read and were put aside as they are.
+    /// Log entries set aside as they are: they could not be read, or PostgreSQL refused them for their own values.
     recorder_dead_letters: IntCounter = "waitless_recorder_dead_letters_total" [];
     /// Gaps found in the revisions of restaurants.
     recorder_gaps: IntCounter = "waitless_recorder_gaps_total" [];

@@ -285,7 +285,7 @@ struct UnexpectedRefusal(&'static str);
 impl From<QueueError> for Problem {
     fn from(error: QueueError) -> Self {
         match error {
-            QueueError::Unavailable(_) => Self::new(Code::Unavailable),
+            QueueError::Unavailable(_) | QueueError::Unfit(_) => Self::new(Code::Unavailable),
             QueueError::OutcomeUnknown(_) => Self::new(Code::OutcomeUnknown)
                 .detail("No answer came in time. Ask again with the same Idempotency-Key."),
             QueueError::Script { .. } | QueueError::Protocol(_) => Self::internal(&error),

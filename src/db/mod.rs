@@ -26,7 +26,7 @@ pub mod retention;
 pub mod schema;
 pub mod sessions;
 
-pub use error::DbError;
+pub use error::{DbError, Obstacle};
 pub use schema::SchemaMismatch;
 
 /// Longest run of one statement, ended by PostgreSQL.

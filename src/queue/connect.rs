@@ -6,6 +6,9 @@
 //! probe is replaced. So a frozen Redis costs each caller one deadline at most, finds no pile of stale commands when
 //! it thaws, and a connection that died without a word is not waited for.
 //!
+//! A Redis that may be another one than before is asked first whether it has everything ([`topology`]): until it has
+//! said so, no call is made.
+//!
 //! Invariant: at most [`CALLS_MAX`] calls are under way, each for at most [`CALL_TIMEOUT`].
 
 use std::{
@@ -21,11 +24,11 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::{
-    sync::Semaphore,
+    sync::{Mutex, Semaphore},
     time::{Instant, timeout, timeout_at},
 };
 
-use super::QueueError;
+use super::{QueueError, topology};
 
 /// A connection attempt may take this long, its handshake of two answers included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -45,6 +48,9 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Between probes that are refused.
 const PROBE_PAUSE: Duration = Duration::from_millis(100);
 
+/// A Redis that has not everything is asked again after this long.
+const EXAMINE_PAUSE: Duration = Duration::from_secs(1);
+
 /// A connection that reconnects by itself, and is replaced when it has gone silent. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Connection {
@@ -58,6 +64,30 @@ struct Shared {
     /// Answers so far: whoever got none can tell whether others did.
     answers: AtomicU64,
     silent: AtomicBool,
+    /// Whether this Redis is known to have everything.
+    fit: AtomicBool,
+    examined: Mutex<Examined>,
+}
+
+/// What was found the last time.
+#[derive(Default)]
+struct Examined {
+    /// It had everything once.
+    was_fit: bool,
+    /// Why it cannot be used, and when that was seen.
+    unfit: Option<(String, Instant)>,
+}
+
+/// Why a call has no answer of its own.
+enum Failed {
+    Unfit(String),
+    Redis(RedisError),
+}
+
+impl From<RedisError> for Failed {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
+    }
 }
 
 impl Connection {
@@ -73,6 +103,8 @@ impl Connection {
             turns: Semaphore::new(CALLS_MAX),
             answers: AtomicU64::new(0),
             silent: AtomicBool::new(false),
+            fit: AtomicBool::new(false),
+            examined: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -96,16 +128,41 @@ impl Connection {
         shared.check()?;
         let answers = shared.answers.load(SeqCst);
         let mut manager = shared.manager();
-        let answer = match timeout_at(deadline, ask(&mut manager)).await {
-            Ok(Err(error)) if error.is_timeout() => Err(QueueError::from(error)),
-            Ok(answer) => {
-                if answer.as_ref().err().is_none_or(is_answer) {
+        let asked = AtomicBool::new(false);
+        let asking = async {
+            if !shared.fit.load(SeqCst) {
+                shared.examine(&mut manager).await?;
+            }
+            asked.store(true, SeqCst);
+            Ok(ask(&mut manager).await?)
+        };
+        // What was not sent has not happened.
+        let lost = |error: QueueError| match asked.load(SeqCst) {
+            true => error,
+            false => QueueError::Unavailable(error.to_string()),
+        };
+        let answer = match timeout_at(deadline, asking).await {
+            Ok(Ok(answer)) => {
+                shared.answers.fetch_add(1, SeqCst);
+                return Ok(answer);
+            }
+            Ok(Err(Failed::Unfit(why))) => {
+                shared.answers.fetch_add(1, SeqCst);
+                return Err(QueueError::Unfit(why));
+            }
+            Ok(Err(Failed::Redis(error))) if !error.is_timeout() => {
+                if is_answer(&error) {
                     shared.answers.fetch_add(1, SeqCst);
                 }
-                return Ok(answer?);
+                if topology::is_doubtful(&error) {
+                    shared.fit.store(false, SeqCst);
+                }
+                return Err(lost(error.into()));
             }
-            Err(_) => Err(QueueError::OutcomeUnknown(format!("nothing within {} ms", CALL_TIMEOUT.as_millis()))),
+            Ok(Err(Failed::Redis(error))) => Err(lost(error.into())),
+            Err(_) => Err(lost(QueueError::OutcomeUnknown(format!("nothing within {} ms", CALL_TIMEOUT.as_millis())))),
         };
+        shared.fit.store(false, SeqCst);
         if shared.answers.load(SeqCst) == answers && !shared.silent.swap(true, SeqCst) {
             tracing::warn!("Redis has stopped answering");
             tokio::spawn(probe(Arc::downgrade(shared), Instant::now()));
@@ -118,6 +175,34 @@ impl Shared {
     fn check(&self) -> Result<(), QueueError> {
         let silent = || QueueError::Unavailable("it has stopped answering".to_owned());
         if self.silent.load(SeqCst) { Err(silent()) } else { Ok(()) }
+    }
+
+    /// Asks Redis whether it has everything, unless somebody else just did.
+    async fn examine(&self, manager: &mut ConnectionManager) -> Result<(), Failed> {
+        let mut examined = self.examined.lock().await;
+        if self.fit.load(SeqCst) {
+            return Ok(());
+        }
+        if let Some((why, _)) = examined.unfit.as_ref().filter(|(_, at)| at.elapsed() < EXAMINE_PAUSE) {
+            return Err(Failed::Unfit(why.clone()));
+        }
+        match topology::ask(manager).await? {
+            Ok(()) => {
+                if examined.unfit.take().is_some() {
+                    tracing::info!("this Redis has everything again");
+                }
+                examined.was_fit = true;
+                self.fit.store(true, SeqCst);
+                Ok(())
+            }
+            Err(why) => {
+                if examined.was_fit && examined.unfit.is_none() {
+                    tracing::error!(why, "this Redis cannot be used any more");
+                }
+                examined.unfit = Some((why.clone(), Instant::now()));
+                Err(Failed::Unfit(why))
+            }
+        }
     }
 
     fn manager(&self) -> ConnectionManager {

@@ -11,6 +11,9 @@ pub enum QueueError {
     /// The call was sent and no answer came: it may have happened. Retry with the same idempotency key.
     #[error("no answer from Redis, the outcome is unknown: {0}")]
     OutcomeUnknown(String),
+    /// This Redis has not everything that it should have: nothing is asked of it.
+    #[error("this Redis cannot be used: {0}")]
+    Unfit(String),
     /// A script failed: a bug.
     #[error("script {script} failed: {message}")]
     Script {
@@ -28,7 +31,7 @@ impl QueueError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::OutcomeUnknown(_))
+        matches!(self, Self::Unavailable(_) | Self::OutcomeUnknown(_) | Self::Unfit(_))
     }
 }
 

@@ -174,6 +174,14 @@ impl From<Actor> for By {
 }
 
 impl Logged {
+    /// The event in the bytes of an entry.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn read(raw: &[u8]) -> Result<Arc<Self>, String> {
+        rmp_serde::from_slice(raw).map(Arc::new).map_err(|error| error.to_string())
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn stamp(&self) -> Stamp {
@@ -286,7 +294,7 @@ fn entry(found: Value) -> Result<Entry, QueueError> {
         return Ok(Entry { position, raw: fields.join(&b'\n'), event: Err("not the field `event` alone".to_owned()) });
     }
     let raw = fields.swap_remove(1);
-    let event = rmp_serde::from_slice(&raw).map(Arc::new).map_err(|error| error.to_string());
+    let event = Logged::read(&raw);
     Ok(Entry { position, raw, event })
 }
 

@@ -22,6 +22,7 @@ mod sessions;
 mod slugs;
 mod snapshot;
 mod timers;
+mod topology;
 mod trim;
 pub mod version;
 

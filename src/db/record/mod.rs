@@ -1,9 +1,11 @@
 //! The durable record: what the recorder writes, exactly once, and what a rebuild reads (docs/RECORD.md).
 //!
 //! Invariant: a row of the record is written in the transaction that moves the position of its partition, by the holder
-//! of the partition's newest lease.
+//! of the partition's newest lease; or, of an entry that was set aside, in one that ends that lease.
 
+pub mod dead_letters;
 pub mod gaps;
+pub mod late;
 pub mod leases;
 pub mod read;
 pub mod reconcile;
@@ -18,6 +20,9 @@ use super::{Db, DbError};
 /// two statements must not keep the next one out.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// A recorder waits so long for a lock: it has other partitions to look after.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Connections of a recorder: some write, one looks after leases.
 const CONNECTIONS_MAX: usize = 4;
 
@@ -26,8 +31,11 @@ impl Db {
     /// each other.
     #[must_use]
     pub fn for_recording(&self) -> Self {
-        let idle = [("idle_in_transaction_session_timeout", IDLE_TIMEOUT.as_millis().to_string())];
-        Self::with(self.options.clone().options(idle), CONNECTIONS_MAX, self.gate.clone())
+        let timeouts = [
+            ("idle_in_transaction_session_timeout", IDLE_TIMEOUT.as_millis().to_string()),
+            ("lock_timeout", LOCK_TIMEOUT.as_millis().to_string()),
+        ];
+        Self::with(self.options.clone().options(timeouts), CONNECTIONS_MAX, self.gate.clone())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use sqlx::{Connection as _, PgConnection};
+
 use super::{
     super::{CALL_TIMEOUT, Db, DbError, pool::Transaction, to_i64},
     partition_of,
@@ -94,6 +96,24 @@ pub async fn begin(db: &Db, holder: &str, moves: &[Move]) -> Result<Writing, Wri
 }
 
 impl Writing {
+    /// A transaction that has checked no lease yet.
+    pub(super) async fn unfenced(db: &Db) -> Result<Self, WriteError> {
+        in_time(async { Ok(Self { transaction: db.pool.begin().await?, seqs: HashMap::new() }) }).await
+    }
+
+    /// The last seq of a partition before what is written.
+    pub(super) fn note_seq(&mut self, partition: u16, seq: i64) {
+        self.seqs.insert(partition, seq);
+    }
+
+    /// One call within this transaction, in time.
+    pub(super) async fn bounded<T>(
+        &mut self,
+        call: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, WriteError> {
+        in_time(async { Ok(call(&mut self.transaction).await?) }).await
+    }
+
     /// Those of these tickets (restaurant, ref) that are recorded.
     ///
     /// # Errors
@@ -185,6 +205,19 @@ impl Writing {
             self.write_troubles(rows).await
         })
         .await
+    }
+
+    /// Takes everything back, after this failure if there was one; the connection is fit for the next transaction.
+    pub async fn take_back(mut self, failed: Option<&WriteError>) {
+        let ending = async {
+            if matches!(failed, Some(WriteError::Db(error)) if error.is_stale_statement()) {
+                self.transaction.clear_cached_statements().await?;
+            }
+            Ok(self.transaction.rollback().await?)
+        };
+        if let Err(error) = in_time(ending).await {
+            tracing::debug!(%error, "a transaction was not taken back; PostgreSQL ends it");
+        }
     }
 
     /// Makes all of it true at once.

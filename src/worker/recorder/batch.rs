@@ -151,13 +151,11 @@ impl<'e> Batch<'e> {
 
     /// Adds revisions that are missing.
     pub(super) fn push_gap(&mut self, gap: GapRow) {
-        tracing::error!(epoch = gap.epoch, from = gap.rev_from, to = gap.rev_to, "the event log has a gap");
         self.rows.gaps.push(gap);
     }
 
-    /// Adds an entry that cannot be read.
+    /// Adds an entry that is set aside.
     pub(super) fn push_dead_letter(&mut self, partition: Partition, entry: &Entry, error: &str) {
-        tracing::error!(partition = partition.index(), entry = %entry.position, error, "an event cannot be read");
         self.rows.dead_letters.push(DeadLetterRow {
             partition: partition.index(),
             entry: entry.position.to_string(),

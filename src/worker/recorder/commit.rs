@@ -1,17 +1,23 @@
 //! Writing what was read: one transaction for the entries of some partitions, checked, committed, and then believed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    slice,
+};
+
+use tokio::time::Instant;
 
 use super::{
-    RecordError, Recorder,
+    KEEP_PERIOD, RecordError, Recorder,
     batch::{Batch, Known, Standing, last, standing, unpack_left},
+    control,
     readable::Readable,
 };
 use crate::{
     db::{
-        DbError,
+        DbError, Obstacle,
         record::{
-            rows::AggregateRow,
+            rows::{AggregateRow, DeadLetterRow, GapRow, Rows},
             write::{self, Move, WriteError, Writing},
         },
     },
@@ -22,33 +28,106 @@ use crate::{
 pub(super) type Part = (Partition, Vec<Entry>);
 
 impl Recorder {
-    /// Records these entries. What PostgreSQL refuses for its content is narrowed down to the entry that is to blame.
+    /// Records these entries. What PostgreSQL refuses is narrowed down to the entry that it refuses: one that is to
+    /// blame itself is set aside, any other stops its partition.
     pub(super) async fn record_parts(&mut self, parts: Vec<Part>) -> Result<(), RecordError> {
-        let mut rest = vec![parts];
+        let until = Instant::now() + KEEP_PERIOD;
+        let (mut rest, mut news) = (vec![parts], News::default());
         while let Some(parts) = rest.pop() {
             let parts = self.turned_back(parts);
             match self.write(&parts, None).await {
-                Ok(()) => {}
-                Err(WriteError::Fenced(partitions)) => {
-                    self.metrics.recorder_fenced.inc();
-                    tracing::warn!(?partitions, "fence refused: these partitions are another recorder's now");
-                    self.held.retain(|partition, _| !partitions.contains(&partition.index()));
-                    let still = parts.into_iter().filter(|(partition, _)| self.held.contains_key(partition)).collect();
-                    rest.push(still);
-                }
-                Err(WriteError::Db(error)) if error.is_transient() => return Err(error.into()),
+                Ok(()) => news.taken.extend(self.taken(&parts)),
+                Err(WriteError::Fenced(partitions)) => rest.push(self.fenced(&partitions, parts)),
+                Err(WriteError::Db(error)) if error.obstacle() == Obstacle::Server => return Err(error.into()),
                 Err(WriteError::Db(error)) => match halves(parts) {
-                    Halves::Two(first, second) => rest.extend([second, first]),
-                    Halves::One(part) => {
-                        let error = DbError::to_string(&error);
-                        self.write(&[part], Some(&error)).await?;
+                    // Leases have to be kept: what was not tried is read again.
+                    Halves::Two(..) if Instant::now() > until && news.stopped > 0 => break,
+                    // Who waits for a lock with one entry waits with another.
+                    Halves::Two(first, second) if error.obstacle() == Obstacle::Lock && is_one(&first, &second) => {
+                        first.iter().for_each(|part| self.stop(part, &error, &mut news, &mut rest));
                     }
+                    Halves::Two(first, second) => rest.extend([second, first]),
+                    Halves::One(part) => match self.set_aside(&part, error).await {
+                        Ok(()) => {}
+                        Err(WriteError::Fenced(partitions)) => rest.push(self.fenced(&partitions, vec![part])),
+                        Err(WriteError::Db(error)) if error.obstacle() == Obstacle::Server => return Err(error.into()),
+                        Err(WriteError::Db(error)) => self.stop(&part, &error, &mut news, &mut rest),
+                    },
                     Halves::None => {}
                 },
             }
             rest.retain(|parts| !parts.is_empty());
         }
+        news.say();
         Ok(())
+    }
+
+    /// Sets an entry aside that PostgreSQL refused, if it is to blame itself: its values were refused twice, and in
+    /// between values as large as any may be were not.
+    ///
+    /// # Errors
+    /// Why its partition has to stop, if it is not to blame.
+    async fn set_aside(&mut self, part: &Part, error: DbError) -> Result<(), WriteError> {
+        if error.obstacle() != Obstacle::Value || !self.takes_others(part.0).await? {
+            return Err(error.into());
+        }
+        match self.write(slice::from_ref(part), None).await {
+            Err(WriteError::Db(error)) if error.obstacle() == Obstacle::Value => {
+                self.write(slice::from_ref(part), Some(&error.to_string())).await
+            }
+            done => done,
+        }
+    }
+
+    /// Whether PostgreSQL takes what is in order, as it is now.
+    async fn takes_others(&self, partition: Partition) -> Result<bool, WriteError> {
+        let Some(held) = self.held.get(&partition) else { return Ok(false) };
+        let (position, rows) = (held.position.to_string(), control::rows(partition));
+        let moved = Move { partition: partition.index(), fence: held.fence, position, epoch: held.epoch, events: 1 };
+        let mut writing = write::begin(&self.db, &self.holder, &[moved]).await?;
+        let written = writing.write(&rows).await;
+        writing.take_back(written.as_ref().err()).await;
+        match written {
+            Err(WriteError::Db(error)) if matches!(error.obstacle(), Obstacle::Value | Obstacle::Schema) => Ok(false),
+            written => written.map(|()| true),
+        }
+    }
+
+    /// Nothing more of this partition is tried for a while.
+    fn stop(&mut self, part: &Part, error: &DbError, news: &mut News, rest: &mut [Vec<Part>]) {
+        let (partition, entries) = part;
+        for parts in rest {
+            parts.retain(|(other, _)| other != partition);
+        }
+        news.stopped += 1;
+        let refused =
+            self.held.get_mut(partition).zip(entries.first()).map(|(held, entry)| held.refused(entry.position));
+        if refused == Some(true) {
+            let (_, _, partitions) = news
+                .refused
+                .entry(error.sqlstate().unwrap_or_default())
+                .or_insert_with(|| (error.to_string(), error.remedy(), Vec::new()));
+            partitions.push(partition.index());
+        }
+    }
+
+    /// Those of these partitions go on that were stopped.
+    fn taken(&mut self, parts: &[Part]) -> Vec<u16> {
+        let mut taken = Vec::new();
+        for (partition, _) in parts {
+            if self.held.get_mut(partition).is_some_and(|held| held.stopped.taken()) {
+                taken.push(partition.index());
+            }
+        }
+        taken
+    }
+
+    /// These partitions are another recorder's: what is left without them.
+    fn fenced(&mut self, partitions: &[u16], parts: Vec<Part>) -> Vec<Part> {
+        self.metrics.recorder_fenced.inc();
+        tracing::warn!(?partitions, "fence refused: these partitions are another recorder's now");
+        self.held.retain(|partition, _| !partitions.contains(&partition.index()));
+        parts.into_iter().filter(|(partition, _)| self.held.contains_key(partition)).collect()
     }
 
     /// At a new epoch a log is read from its first entry: what stands before the position may be new. Those partitions
@@ -68,7 +147,7 @@ impl Recorder {
 
     /// Writes entries in one transaction. `refused`: they are one, which PostgreSQL does not take.
     async fn write(&mut self, parts: &[Part], refused: Option<&str>) -> Result<(), WriteError> {
-        let mut events: Vec<Result<Readable, (Partition, &Entry, String)>> = Vec::new();
+        let mut events: Vec<Written<'_>> = Vec::new();
         let (mut moves, mut stands) = (Vec::new(), BTreeMap::new());
         let mut gaps = Vec::new();
         for (partition, entries) in parts {
@@ -106,23 +185,15 @@ impl Recorder {
             return Ok(());
         }
         let mut writing = write::begin(&self.db, &self.holder, &moves).await?;
-        let mut batch = Batch::new(known(&mut writing, events.iter().flatten()).await?);
-        for gap in gaps {
-            batch.push_gap(gap);
-        }
-        let mut at = BTreeMap::new();
-        for event in &events {
-            match event {
-                Ok(event) => {
-                    at.insert(event.aggregate().to_owned(), event.row());
-                    batch.push(event);
-                }
-                Err((partition, entry, error)) => batch.push_dead_letter(*partition, entry, error),
+        let rows = match fill(&mut writing, &events, gaps).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                writing.take_back(Some(&error)).await;
+                return Err(error);
             }
-        }
-        let rows = batch.finish(|aggregate| at.get(aggregate).cloned());
-        writing.write(&rows).await?;
+        };
         writing.commit().await?;
+        say_troubles(&rows);
         self.committed(&moves, rows.aggregates);
         self.note_gaps(rows.gaps.iter().map(|gap| gap.aggregate.as_str()));
         self.metrics.recorder_events.inc_by(rows.events.len() as u64);
@@ -144,6 +215,69 @@ impl Recorder {
             if let Some(held) = held {
                 held.note(&aggregate);
             }
+        }
+    }
+}
+
+/// An event, or an entry that is set aside and why.
+type Written<'e> = Result<Readable, (Partition, &'e Entry, String)>;
+
+/// Writes everything that these mean.
+async fn fill(writing: &mut Writing, events: &[Written<'_>], gaps: Vec<GapRow>) -> Result<Rows, WriteError> {
+    let mut batch = Batch::new(known(writing, events.iter().flatten()).await?);
+    for gap in gaps {
+        batch.push_gap(gap);
+    }
+    let mut at = BTreeMap::new();
+    for event in events {
+        match event {
+            Ok(event) => {
+                at.insert(event.aggregate().to_owned(), event.row());
+                batch.push(event);
+            }
+            Err((partition, entry, error)) => batch.push_dead_letter(*partition, entry, error),
+        }
+    }
+    let rows = batch.finish(|aggregate| at.get(aggregate).cloned());
+    writing.write(&rows).await?;
+    Ok(rows)
+}
+
+/// What is recorded, and is not as it should be.
+fn say_troubles(rows: &Rows) {
+    for gap in &rows.gaps {
+        tracing::error!(epoch = gap.epoch, from = gap.rev_from, to = gap.rev_to, "the event log has a gap");
+    }
+    for letter in &rows.dead_letters {
+        let DeadLetterRow { partition, entry, error, .. } = letter;
+        tracing::error!(partition, entry, error, "an entry of the event log was set aside: `waitless dlq list`");
+    }
+}
+
+/// What a look at the logs has changed, told when it is over.
+#[derive(Default)]
+struct News {
+    /// Partitions that were refused, also again.
+    stopped: usize,
+    /// Why, what helps, and which partitions it is new for, by SQLSTATE.
+    refused: BTreeMap<String, (String, &'static str, Vec<u16>)>,
+    /// Partitions that go on.
+    taken: Vec<u16>,
+}
+
+impl News {
+    fn say(&self) {
+        for (sqlstate, (error, remedy, partitions)) in &self.refused {
+            tracing::error!(
+                sqlstate,
+                error,
+                remedy,
+                ?partitions,
+                "PostgreSQL refuses these; their event logs are kept"
+            );
+        }
+        if !self.taken.is_empty() {
+            tracing::info!(partitions = ?self.taken, "these are recorded again");
         }
     }
 }
@@ -171,6 +305,11 @@ enum Halves {
     Two(Vec<Part>, Vec<Part>),
     One(Part),
     None,
+}
+
+/// Whether both are of one partition.
+fn is_one(first: &[Part], second: &[Part]) -> bool {
+    first.iter().chain(second).all(|(partition, _)| *partition == first[0].0)
 }
 
 fn halves(mut parts: Vec<Part>) -> Halves {

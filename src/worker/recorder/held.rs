@@ -7,6 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
+use super::stopped::Stopped;
 use crate::{
     db::{
         DbError,
@@ -47,6 +48,8 @@ pub(super) struct Held {
     /// Something was committed since the log was trimmed.
     pub(super) untrimmed: bool,
     pub(super) trimmed_at: Option<Instant>,
+    /// Whether PostgreSQL refuses what comes next here.
+    pub(super) stopped: Stopped,
 }
 
 impl Held {
@@ -69,7 +72,14 @@ impl Held {
             caught_up_at: None,
             untrimmed: true,
             trimmed_at: None,
+            stopped: Stopped::default(),
         })
+    }
+
+    /// Whether this is what PostgreSQL says. What was begun of a new epoch is not written there yet.
+    pub(super) fn is_as(&self, read: &Self) -> bool {
+        let is_ahead = self.epoch > read.epoch;
+        self.fence == read.fence && (is_ahead || (self.epoch, self.position) == (read.epoch, read.position))
     }
 
     /// The last event recorded of this aggregate.
@@ -87,7 +97,7 @@ impl Held {
         if epoch <= self.epoch {
             return false;
         }
-        tracing::info!(from = self.epoch, to = epoch, "another life of Redis: its log is read from the first entry");
+        tracing::debug!(from = self.epoch, to = epoch, "another epoch: the log is read from its first entry");
         (self.epoch, self.position, self.at_the_end) = (epoch, Position::START, false);
         (self.compared, self.waits_since) = (false, Instant::now());
         self.seen.clear();
@@ -128,9 +138,20 @@ impl Held {
         (self.at_the_end, self.caught_up_at) = (true, Some((now, looked)));
     }
 
+    /// The log has something that is not recorded.
+    pub(super) fn has_more(&mut self) {
+        self.at_the_end = false;
+    }
+
     /// Recorded up to here.
     pub(super) fn move_to(&mut self, position: Position) {
         (self.position, self.untrimmed, self.at_the_end) = (position, true, false);
+    }
+
+    /// PostgreSQL refused the entry at this position; whether that is new.
+    pub(super) fn refused(&mut self, position: Position) -> bool {
+        self.at_the_end = false;
+        self.stopped.refused(position.at())
     }
 
     pub(super) fn is_at_the_end(&self) -> bool {

@@ -33,8 +33,10 @@ impl Recorder {
         let mut new = Vec::new();
         for partition in Partition::all() {
             let Some(lease) = leases.get(&partition.index()) else { continue };
-            if self.held.get(&partition).is_none_or(|held| held.fence != lease.fence) {
-                new.push((partition, Held::of(lease)?));
+            let read = Held::of(lease)?;
+            // Another record was put back under a recorder that stays, or another process changed this one.
+            if self.held.get(&partition).is_none_or(|held| !held.is_as(&read)) {
+                new.push((partition, read));
             }
         }
         if !new.is_empty() {

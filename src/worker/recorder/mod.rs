@@ -7,6 +7,9 @@
 //! Several recorders share the partitions. PostgreSQL down: the logs grow, and are caught up with afterwards. Redis
 //! down: there is nothing to read.
 //!
+//! What PostgreSQL refuses, though nothing is wrong with any event, stops one partition until that is mended
+//! ([`stopped`]); one event's own fault is set aside ([`commit`]).
+//!
 //! Invariant: a log is trimmed only to what was committed.
 
 use std::{
@@ -24,10 +27,13 @@ use tokio_util::sync::CancellationToken;
 
 mod batch;
 mod commit;
+mod control;
 mod held;
 mod keep;
 mod mend;
 mod readable;
+pub mod replay;
+mod stopped;
 mod watch;
 
 use self::{batch::last, commit::Part, held::Held};
@@ -110,6 +116,24 @@ enum RecordError {
 }
 
 impl RecordError {
+    fn of_db(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) | Self::Write(WriteError::Db(error)) => Some(error),
+            Self::Queue(_) | Self::Write(WriteError::Fenced(_)) => None,
+        }
+    }
+
+    /// For the log, once: what PostgreSQL itself objects to is an operator's to mend.
+    fn say(&self) {
+        match self.of_db().and_then(|error| Some((error, error.sqlstate()?))) {
+            Some((error, sqlstate)) => {
+                let remedy = error.remedy();
+                tracing::error!(sqlstate, %error, remedy, "nothing can be recorded; the event logs are kept");
+            }
+            None => tracing::warn!(error = %self, "nothing can be recorded"),
+        }
+    }
+
     /// Whether the next round may succeed.
     fn is_transient(&self) -> bool {
         match self {
@@ -162,7 +186,10 @@ impl Recorder {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut self.failing, true) {
-                        tracing::warn!(%error, "nothing can be recorded");
+                        error.say();
+                    }
+                    if error.of_db().is_some() {
+                        self.metrics.recorder_stopped.set(self.metrics.recorder_partitions.get());
                     }
                     // What was committed and what was not is known only to PostgreSQL.
                     self.held.clear();
@@ -180,15 +207,26 @@ impl Recorder {
             self.watch().await?;
         }
         self.await_comparisons().await?;
-        let compared = self.held.iter().filter(|(_, held)| held.is_compared());
-        let from: Vec<(Partition, Position)> = compared.map(|(partition, held)| (*partition, held.position)).collect();
-        if from.is_empty() {
+        self.metrics.recorder_stopped.set(self.held.values().filter(|held| held.stopped.is_stopped()).count() as i64);
+        if self.held.is_empty() {
             return Ok(IDLE_PAUSE);
         }
+        let due = self.held.iter().filter(|(_, held)| held.is_compared() && held.stopped.is_due());
+        let from: Vec<(Partition, Position)> = due.map(|(partition, held)| (*partition, held.position)).collect();
         let looked = Instant::now();
         let read = self.log.read(&from, SHALLOW_LEN).await?;
         let (now, mut deep, mut parts, mut ends) = (read.now, BTreeSet::new(), Vec::new(), Vec::new());
-        for ((partition, position), entries) in from.into_iter().zip(read.entries) {
+        for ((partition, position), mut entries) in from.into_iter().zip(read.entries) {
+            let Some(held) = self.held.get_mut(&partition) else { continue };
+            if !entries.is_empty() {
+                held.has_more();
+            }
+            if held.stopped.is_stopped() && !entries.is_empty() {
+                // One is enough to learn whether more would be taken.
+                entries.truncate(1);
+                parts.push((partition, entries));
+                continue;
+            }
             if entries.len() == SHALLOW_LEN {
                 deep.insert(partition);
                 continue;
@@ -276,6 +314,9 @@ impl Recorder {
         let parts = vec![(partition, entries)];
         self.note_lag(read.now, &parts);
         self.record_parts(parts).await?;
+        if self.held.get(&partition).is_some_and(|held| held.stopped.is_stopped()) {
+            return Ok(false);
+        }
         if !more {
             self.caught_up(partition, end, read.now, looked);
         }
@@ -291,7 +332,8 @@ impl Recorder {
 
     /// How old the oldest event is that is not recorded yet.
     fn note_lag(&self, now: Millis, parts: &[Part]) {
-        let oldest = parts.iter().filter_map(|(_, entries)| entries.first()).map(|entry| entry.position.at()).min();
+        let read = parts.iter().filter_map(|(_, entries)| entries.first()).map(|entry| entry.position.at());
+        let oldest = read.chain(self.held.values().filter_map(|held| held.stopped.oldest())).min();
         let lag_ms = oldest.map_or(0, |oldest| (now - oldest).max(0));
         self.metrics.recorder_lag_seconds.set(lag_ms as f64 / 1_000.0);
     }

@@ -21,15 +21,19 @@ impl Recorder {
     pub(super) async fn watch(&mut self) -> Result<(), RecordError> {
         let partitions: Vec<Partition> = self.held.keys().copied().collect();
         let standings = self.queue.standings(&partitions).await?;
-        let mut found = Vec::new();
+        let (mut found, mut begun) = (Vec::new(), 0);
         for (partition, Standing { epoch, revs }) in standings {
             let Some(held) = self.held.get_mut(&partition) else { continue };
             for id in held.restaurants().filter(|id| !revs.contains_key(id)) {
                 self.restaurants.ask_to_open(id);
             }
-            if !held.begin_epoch(epoch) {
-                found.extend(held.behind(revs));
+            match held.begin_epoch(epoch) {
+                true => begun += 1,
+                false => found.extend(held.behind(revs)),
             }
+        }
+        if begun > 0 {
+            tracing::info!(partitions = begun, "a new life of Redis: it is compared with the record, then recorded");
         }
         for gap in found {
             tracing::error!(

@@ -3,6 +3,7 @@
 
 mod bounded;
 mod checker;
+mod clusters;
 mod crowd;
 mod floods;
 mod freshness;

@@ -19,6 +19,9 @@ use super::{dying_with_us, until};
 /// A private Redis; killed when dropped.
 pub struct OwnRedis {
     pub url: String,
+    port: String,
+    /// Where nodes of a cluster talk to it.
+    bus: String,
     command: Vec<String>,
     child: Child,
     folder: tempfile::TempDir,
@@ -47,25 +50,47 @@ fn words(words: &[&str]) -> Vec<String> {
 impl OwnRedis {
     /// In one-node cluster mode, in memory only.
     pub async fn start() -> Self {
+        let own = Self::node().await;
+        own.owns("0", "16383").await;
+        own.is_up().await;
+        own
+    }
+
+    /// Three nodes of one cluster, each with a third of the slots, in memory only.
+    pub async fn cluster() -> [Self; 3] {
+        let nodes = [Self::node().await, Self::node().await, Self::node().await];
+        let thirds = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+        for (node, (from, to)) in nodes.iter().zip(thirds) {
+            node.owns(from, to).await;
+            let (port, bus) = (&nodes[0].port, &nodes[0].bus);
+            node.ask::<()>(&["CLUSTER", "MEET", "127.0.0.1", port, bus]).await.expect("CLUSTER MEET");
+        }
+        for node in &nodes {
+            node.is_up().await;
+        }
+        nodes
+    }
+
+    /// A node that has no slots.
+    async fn node() -> Self {
         let bus = free_port().to_string();
-        let own = Self::run(words(&[
-            "--appendonly",
-            "no",
-            "--cluster-enabled",
-            "yes",
-            "--cluster-port",
-            &bus,
-            "--cluster-config-file",
-            "nodes.conf",
-        ]))
-        .await;
-        own.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await.expect("CLUSTER ADDSLOTSRANGE");
+        let settings = ["--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port", &bus];
+        let mut own = Self::run(words(&[&settings[..], &["--cluster-config-file", "nodes.conf"]].concat())).await;
+        own.bus = bus;
+        own
+    }
+
+    async fn owns(&self, from: &str, to: &str) {
+        self.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", from, to]).await.expect("CLUSTER ADDSLOTSRANGE");
+    }
+
+    /// Knows of nothing that is missing.
+    async fn is_up(&self) {
         until("the cluster is up", async || {
-            let info: String = own.ask(&["CLUSTER", "INFO"]).await.expect("INFO");
-            info.contains("cluster_state:ok").then_some(())
+            let info: String = self.ask(&["CLUSTER", "INFO"]).await.expect("INFO");
+            (info.contains("cluster_state:ok") && info.contains("cluster_slots_assigned:16384")).then_some(())
         })
         .await;
-        own
     }
 
     /// As `waitless dev` runs it: every write is on disk before it is answered, and nothing is ever evicted.
@@ -80,7 +105,8 @@ impl OwnRedis {
         command.push(folder.path().to_str().expect("UTF-8").to_owned());
         command.extend(settings);
         let child = begin(&command);
-        let own = Self { url: format!("redis://127.0.0.1:{port}"), command, child, folder };
+        let url = format!("redis://127.0.0.1:{port}");
+        let own = Self { url, port, bus: String::new(), command, child, folder };
         own.ready().await;
         own
     }

@@ -3,11 +3,13 @@
 mod fences;
 mod house;
 mod ledger;
+mod letters;
 mod lives;
 mod lost;
 mod numbers_once;
 mod older_record;
 mod phones_stay;
+mod refused;
 mod stage;
 mod stock_once;
 mod troubles;

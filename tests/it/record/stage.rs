@@ -58,7 +58,18 @@ impl Stage {
 
     /// A recorder that begins now.
     pub fn worker(&self) -> Worker {
-        Worker::begin(&self.dev.private_url("redis"), &self.dev.private_url("postgres"), self.logs.path())
+        self.worker_on(&self.dev.private_url("postgres"))
+    }
+
+    /// A recorder with another role in PostgreSQL than the one that owns everything.
+    pub fn worker_as(&self, role: &str, password: &str) -> Worker {
+        let url = self.dev.private_url("postgres");
+        let (_, rest) = url.split_once('@').expect("a role and its password");
+        self.worker_on(&format!("postgres://{role}:{password}@{rest}"))
+    }
+
+    fn worker_on(&self, database_url: &str) -> Worker {
+        Worker::begin(&self.dev.private_url("redis"), database_url, self.logs.path())
     }
 
     /// A connection of the test's own; PostgreSQL may be on its way back.

@@ -46,7 +46,7 @@ pub async fn storm(storm: &Arc<Storm>, operations: usize) {
 
 /// Where the record of the demo stands.
 pub async fn recorded(database: &mut PgConnection) -> (i64, i64) {
-    let query = sqlx::query_as("SELECT epoch, rev FROM aggregates");
+    let query = sqlx::query_as("SELECT epoch, rev FROM aggregates WHERE aggregate LIKE 'restaurant:%'");
     query.fetch_optional(database).await.expect("SQL").unwrap_or_default()
 }
 

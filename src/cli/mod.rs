@@ -12,6 +12,8 @@ use clap::{
 };
 use waitless::config::{Config, Settings};
 
+pub(crate) mod dlq;
+
 /// A real-time waiting line for restaurants.
 #[derive(Parser, Debug)]
 #[command(name = "waitless", version, about)]
@@ -46,6 +48,12 @@ pub(crate) enum Command {
     Worker,
     /// Open every restaurant whose live state Redis has lost, from the record; servers do so by themselves
     Rebuild,
+    /// Look at entries of the event logs that were set aside, and record them after all or give them up; needs
+    /// WAITLESS_DATABASE_URL alone
+    Dlq {
+        #[command(subcommand)]
+        asked: dlq::Dlq,
+    },
     /// Bring the schema of the PostgreSQL named by WAITLESS_DATABASE_URL up to date
     Migrate,
 }
