@@ -1,7 +1,7 @@
 #!lua
 -- load: opens a restaurant's live state, the only script that creates one: fresh from what PostgreSQL knows of it, or
--- rebuilt from the record in batches. Until the last of them, the restaurant is not loaded. `replace`: what is there is of
--- a business day that the record knows to be over, and goes, unless it was compared meanwhile.
+-- rebuilt from the record in batches. Until the last of them, the restaurant is not loaded. `replace`: what is there is
+-- of a business day that the record knows to be over, and goes, unless it was compared meanwhile.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: token, first, last, replace, restaurant, policy, tickets, answers, lines, menu, stock, pace, skipped, epoch_recorded, rev_recorded, since
 -- REPLY: done | already_loaded superseded

@@ -15,8 +15,8 @@ end
 local by_staff = role == 'staff' or role == 'owner' or role == 'admin'
 local by_timer = role == 'timer'
 
--- Now; what is added to Redis's clock because it was set back; and that clock. `life` is the epoch in which this process
--- of Redis was first found.
+-- Now; what is added to Redis's clock because it was set back; and that clock. `life` is the epoch in which this
+-- process of Redis was first found.
 local now, epoch, offset, clock, life
 
 -- A clock that was set back by no more than this is waited for: time stands still meanwhile.
@@ -37,8 +37,8 @@ local function read_clock(time, last, added, beat)
 end
 
 -- Reads the time, and notices when Redis is another process than the last script found: from then on it is another
--- epoch. `raise` makes a new epoch in any case. Of a new process it keeps when it was found (`life_at`), the newest time
--- that its data knows (`copy_at`) and the epoch of its data (`former`).
+-- epoch. `raise` makes a new epoch in any case. Of a new process it keeps when it was found (`life_at`), the newest
+-- time that its data knows (`copy_at`) and the epoch of its data (`former`).
 local function look_at_source(raise)
   local time = redis.call('TIME')
   local seconds = tonumber(time[1])

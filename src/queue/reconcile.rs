@@ -35,8 +35,8 @@ pub struct Reconcile {
     pub answers: Vec<KeptAnswer>,
     /// Until then, by Redis's clock, everything is recorded.
     pub since: Millis,
-    /// In the last batch: numbers that each line passes over, because they may have been given out and recorded nowhere.
-    /// 0: none.
+    /// In the last batch: numbers that each line passes over, because they may have been given out and recorded
+    /// nowhere. 0: none.
     pub skip: u32,
     /// Lines that pass over more.
     pub skips: Vec<(LineId, u32)>,

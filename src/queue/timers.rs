@@ -83,7 +83,8 @@ impl Queue {
         Ok(Due { now: at, step, deadlines })
     }
 
-    /// Lets a deadline act. In a new life of Redis it waits for the comparison with the record, for ten seconds at most.
+    /// Lets a deadline act. In a new life of Redis it waits for the comparison with the record, for ten seconds at
+    /// most.
     ///
     /// # Errors
     /// [`Rejection::Stale`] when it is not what was seen any more; else as [`Queue::run`].

@@ -171,8 +171,8 @@ impl Lines {
     /// answer, it goes on without it where the rules allow that.
     ///
     /// # Errors
-    /// [`LineError::Refused`] by the rules; [`LineError::Restoring`] when the live state is missing, or was not compared
-    /// in time; else when the live queue could not be asked.
+    /// [`LineError::Refused`] by the rules; [`LineError::Restoring`] when the live state is missing, or was not
+    /// compared in time; else when the live queue could not be asked.
     pub async fn run(
         &self,
         restaurant: RestaurantId,

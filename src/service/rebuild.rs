@@ -27,8 +27,8 @@ const SKIP_MAX: f64 = 10_000_000.0;
 #[error("the record of {0} cannot be read: {1}")]
 pub struct Unreadable(String, String);
 
-/// What `load` is given. `changes_lost`: so many are known that are not in the record; `replace`: what Redis has is of an
-/// earlier business day.
+/// What `load` is given. `changes_lost`: so many are known that are not in the record; `replace`: what Redis has is of
+/// an earlier business day.
 ///
 /// # Errors
 /// When a recorded part cannot be read, or that of the restaurant itself is missing.

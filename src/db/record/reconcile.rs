@@ -1,7 +1,7 @@
 //! What Redis lost, when it came back older than the record.
 //!
-//! Invariant: when this has looked, no recorder writes events of an earlier life of Redis any more. What it still had in
-//! hand would be recorded behind the comparison's back.
+//! Invariant: when this has looked, no recorder writes events of an earlier life of Redis any more. What it still had
+//! in hand would be recorded behind the comparison's back.
 
 use std::collections::HashMap;
 

@@ -63,8 +63,8 @@ fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
 /// Begins a transaction that moves these positions.
 ///
 /// # Errors
-/// [`WriteError::Fenced`] when a lease among them is not `holder`'s any more, or a later life of Redis has been compared
-/// with the record: nothing is written then.
+/// [`WriteError::Fenced`] when a lease among them is not `holder`'s any more, or a later life of Redis has been
+/// compared with the record: nothing is written then.
 pub async fn begin(db: &Db, holder: &str, moves: &[Move]) -> Result<Writing, WriteError> {
     in_time(async {
         let mut transaction = db.pool.begin().await?;

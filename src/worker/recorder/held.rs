@@ -33,7 +33,8 @@ pub(super) struct Held {
     pub(super) epoch: i64,
     /// The last event recorded of each aggregate.
     aggregates: HashMap<String, Stamp>,
-    /// All of its restaurants were compared with the record since Redis is in this epoch; until then nothing is recorded.
+    /// All of its restaurants were compared with the record since Redis is in this epoch; until then nothing is
+    /// recorded.
     compared: bool,
     /// Since when that is waited for.
     waits_since: Instant,
