@@ -46,7 +46,7 @@ pub async fn run(queue: Queue, restaurants: Restaurants, stop: CancellationToken
     let said = Said::default();
     let looks = Partition::all().map(|partition| keep_looking(&queue, &restaurants, partition, &time, &said));
     // What was begun is left as it is: the scripts are atomic, and the next server sees what remains.
-    stop.run_until_cancelled(join(join_all(looks), roll_days(&queue, time_told))).await;
+    stop.run_until_cancelled(join(join_all(looks), roll_days(&queue, &restaurants, time_told))).await;
 }
 
 /// Looks at a partition for ever. The partitions take turns within the period.
@@ -148,7 +148,7 @@ impl Said {
 }
 
 /// Rolls, for ever, the business days that are over, by the newest time that Redis told.
-async fn roll_days(queue: &Queue, mut time: watch::Receiver<Millis>) {
+async fn roll_days(queue: &Queue, restaurants: &Restaurants, mut time: watch::Receiver<Millis>) {
     let mut ticks = tokio::time::interval(DAY_PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -158,7 +158,7 @@ async fn roll_days(queue: &Queue, mut time: watch::Receiver<Millis>) {
         }
         for partition in Partition::all() {
             let now = *time.borrow();
-            if let Err(error) = roll_days_of(queue, partition, now).await {
+            if let Err(error) = roll_days_of(queue, restaurants, partition, now).await {
                 // Looking at deadlines fails as well, and says so.
                 tracing::debug!(%error, "days cannot be looked at");
             }
@@ -166,9 +166,14 @@ async fn roll_days(queue: &Queue, mut time: watch::Receiver<Millis>) {
     }
 }
 
-async fn roll_days_of(queue: &Queue, partition: Partition, now: Millis) -> Result<(), QueueError> {
+async fn roll_days_of(
+    queue: &Queue,
+    restaurants: &Restaurants,
+    partition: Partition,
+    now: Millis,
+) -> Result<(), QueueError> {
     for restaurant in queue.restaurants_in(partition).await? {
-        match roll_day(queue, restaurant, now).await {
+        match roll_day(queue, restaurants, restaurant, now).await {
             Err(error) if !error.is_transient() => {
                 tracing::error!(%error, restaurant.id = %restaurant, "a day cannot roll");
             }
@@ -179,7 +184,12 @@ async fn roll_days_of(queue: &Queue, partition: Partition, now: Millis) -> Resul
 }
 
 /// Rolls the business day when the next one has begun, step by step; other restaurants go on between the steps.
-async fn roll_day(queue: &Queue, restaurant: RestaurantId, now: i64) -> Result<(), QueueError> {
+async fn roll_day(
+    queue: &Queue,
+    restaurants: &Restaurants,
+    restaurant: RestaurantId,
+    now: i64,
+) -> Result<(), QueueError> {
     let Some((record, policy)) = queue.record(restaurant).await? else { return Ok(()) };
     let today = match BusinessDay::at(now, &record.time_zone, &policy) {
         Ok(today) if today.date > record.day => today,
@@ -189,6 +199,8 @@ async fn roll_day(queue: &Queue, restaurant: RestaurantId, now: i64) -> Result<(
             return Ok(());
         }
     };
+    // A copy of yesterday may have come back: the record says so.
+    restaurants.open(restaurant).await;
     while let Ok(RollStep::More) = queue.roll_day(restaurant, &today.date, today.ends_at, None).await? {}
     Ok(())
 }
