@@ -203,14 +203,16 @@ impl House {
     /// Redis is emptied.
     pub async fn redis_is_emptied(&mut self) {
         self.note_epoch().await;
-        self.redis.ask::<()>(&["FLUSHALL"]).await.expect("emptied");
+        until("Redis is emptied", async || self.redis.ask::<()>(&["FLUSHALL"]).await.ok()).await;
     }
 
     async fn note_epoch(&mut self) {
-        let keys: Vec<String> = self.redis.ask(&["KEYS", "*:revs"]).await.expect("KEYS");
+        let keys: Vec<String> =
+            until("Redis names its keys", async || self.redis.ask(&["KEYS", "*:revs"]).await.ok()).await;
         for key in keys {
             // Each partition has its own; the restaurant's has a rev beside it.
-            let revs: BTreeMap<String, i64> = self.redis.ask(&["HGETALL", &key]).await.expect("HGETALL");
+            let revs: BTreeMap<String, i64> =
+                until("Redis tells its revs", async || self.redis.ask(&["HGETALL", &key]).await.ok()).await;
             if revs.len() > 1 {
                 self.lost_epoch = self.lost_epoch.max(revs["epoch"]);
             }
@@ -323,8 +325,19 @@ impl House {
         until("everything is recorded", async || {
             let queue = self.queue().await;
             let (epoch, rev) = self.stands().await?;
-            // A life in which nothing has happened yet is not in the record.
-            (queue["epoch"].as_i64()? >= epoch && queue["rev"].as_i64()? == rev).then_some(())
+            if queue["rev"].as_i64()? != rev {
+                return None;
+            }
+            if queue["epoch"].as_i64()? == epoch {
+                return Some(());
+            }
+            // A life in which nothing has happened yet is not in the record; another may have reached the same rev.
+            let logs: Vec<String> = self.redis.ask(&["KEYS", "*:events"]).await.ok()?;
+            let len: i64 = match logs.first() {
+                Some(log) => self.redis.ask(&["XLEN", log]).await.ok()?,
+                None => 0,
+            };
+            (len == 0).then_some(())
         })
         .await;
     }
@@ -333,11 +346,11 @@ impl House {
     pub async fn compared(&self) {
         until("this life of Redis was compared with the record", async || {
             self.queue().await["epoch"].as_i64().filter(|epoch| *epoch > self.lost_epoch)?;
-            let keys: Vec<String> = self.redis.ask(&["KEYS", "*:meta"]).await.expect("KEYS");
+            let keys: Vec<String> = self.redis.ask(&["KEYS", "*:meta"]).await.ok()?;
             let meta = keys.first()?;
             let src = format!("{}:src", meta.rsplitn(3, ':').last()?);
-            let compared: Option<i64> = self.redis.ask(&["HGET", meta, "compared"]).await.expect("HGET");
-            let life: Option<i64> = self.redis.ask(&["HGET", &src, "life"]).await.expect("HGET");
+            let compared: Option<i64> = self.redis.ask(&["HGET", meta, "compared"]).await.ok()?;
+            let life: Option<i64> = self.redis.ask(&["HGET", &src, "life"]).await.ok()?;
             (compared? >= life?).then_some(())
         })
         .await;

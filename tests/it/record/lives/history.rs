@@ -208,7 +208,7 @@ impl History {
         }
         let id = ids[self.random.random_range(0..ids.len())].as_str();
         let places = self.random.random_range(1..4);
-        let ask = match self.random.random_range(0..12) {
+        let ask = match self.random.random_range(0..11) {
             0 => Ask::act("call", id, json!({ "reason": "accessibility" })),
             1 | 2 => Ask::act("seat", id, json!({})),
             3 => Ask::act("complete", id, json!({})),
@@ -218,7 +218,6 @@ impl History {
             7 => Ask::act("undo", id, json!({})),
             8 => Ask::act("put-back", id, json!({ "places": places })),
             9 => Ask::holder("delay", id, Some(json!({ "places": places }))),
-            10 => Ask::holder("check-in", id, None),
             _ => Ask::holder("guest cancel", id, None),
         };
         Order { ask, key: self.new_key(), counting: None }

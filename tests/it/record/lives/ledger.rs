@@ -62,7 +62,9 @@ pub fn taken(ticket: &Value, item: &str) -> i64 {
 struct Known {
     /// As it was seen when everything was recorded last, and at which stamp that was; none: it joined later.
     sure: Option<(Stamp, Value)>,
-    /// What was seen of it since somebody looked at everything.
+    /// As somebody saw it who looked at everything.
+    looked: Option<Value>,
+    /// What was seen of it since then.
     since: BTreeMap<Stamp, Value>,
     /// What was seen since may be lost.
     is_loose: bool,
@@ -81,8 +83,7 @@ impl Known {
 
     /// As it was seen before this stamp.
     fn before(&self, stamp: Stamp) -> Option<&Value> {
-        let sure = self.sure.as_ref().filter(|(at, _)| *at < stamp).map(|(_, seen)| seen);
-        self.since.range(..stamp).next_back().map(|(_, seen)| seen).or(sure)
+        self.since.range(..stamp).next_back().map(|(_, seen)| seen).or(self.looked.as_ref())
     }
 }
 
@@ -264,7 +265,12 @@ impl Ledger {
                 self.lost += 1;
                 return false;
             };
-            *known = Known { sure: Some(((0, 0), seen.clone())), since: BTreeMap::new(), is_loose: false };
+            *known = Known {
+                looked: Some(seen.clone()),
+                sure: Some(((0, 0), seen.clone())),
+                since: BTreeMap::new(),
+                is_loose: false,
+            };
             true
         });
         for (item, counted) in &mut self.items {

@@ -20,7 +20,7 @@ use crate::faults::report::Report;
 const ITEMS: [&str; 2] = [COUNTED, "abalone-rice"];
 
 /// Histories that are played at the same time.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 2;
 
 /// What is more likely in some histories than in others.
 #[derive(Clone, Copy)]
