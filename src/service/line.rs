@@ -212,7 +212,10 @@ impl Lines {
         }
         match self.restaurants.open(restaurant).await {
             Opened::Unknown => Err(LineError::NotFound),
-            opened => Ok(Some(CallContext { alone: opened != Opened::Present, ..context.clone() })),
+            Opened::Elsewhere => Err(LineError::Restoring),
+            opened @ (Opened::Present | Opened::Failed) => {
+                Ok(Some(CallContext { alone: opened == Opened::Failed, ..context.clone() }))
+            }
         }
     }
 

@@ -94,7 +94,7 @@ impl Source for LiveSource {
         Box::pin(async move {
             let mut read = self.queue.snapshot(restaurant, None, false).await.map_err(unavailable)?;
             if matches!(read, Err(Rejection::NotCompared)) {
-                let alone = self.restaurants.open(restaurant).await != Opened::Present;
+                let alone = self.restaurants.open(restaurant).await == Opened::Failed;
                 read = self.queue.snapshot(restaurant, None, alone).await.map_err(unavailable)?;
             }
             match read {

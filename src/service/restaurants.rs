@@ -49,8 +49,8 @@ const OPENING_WAIT: Duration = Duration::from_millis(1_300);
 /// Between two looks whether another server has opened it.
 const OPENING_PAUSE: Duration = Duration::from_millis(50);
 
-/// After an opening that failed or took too long, requests go on without waiting for so long.
-const FAILING_FRESH: Duration = Duration::from_secs(1);
+/// The same after an opening that failed: the record does not answer, and what can goes on without it.
+const OPENING_WAIT_AGAIN: Duration = Duration::from_millis(300);
 
 /// Restaurants read from PostgreSQL at once when all are opened.
 const OPEN_ALL_PAGE: u32 = 200;
@@ -69,11 +69,11 @@ const RECORD_PAUSE: Duration = Duration::from_millis(50);
 pub enum Opened {
     /// Its live state is there.
     Present,
-    /// Another server is at it.
+    /// Another server is at it, or it takes longer than a request waits.
     Elsewhere,
     /// There is no such restaurant.
     Unknown,
-    /// It could not be opened now.
+    /// It could not be opened when that was tried last.
     Failed,
 }
 
@@ -123,7 +123,6 @@ struct Shared {
     slugs: Cache<String, RestaurantId>,
     loaded: Cache<RestaurantId, ()>,
     unknown: Cache<RestaurantId, ()>,
-    failing: Cache<RestaurantId, ()>,
     opening: Mutex<HashMap<RestaurantId, watch::Receiver<Option<Opened>>>>,
     /// Those whose last opening failed, unless somebody else has opened them since.
     failed: Mutex<HashSet<RestaurantId>>,
@@ -140,7 +139,6 @@ impl Restaurants {
             slugs: Cache::new(SLUG_FRESH),
             loaded: Cache::new(SLUG_FRESH),
             unknown: Cache::new(UNKNOWN_FRESH),
-            failing: Cache::new(FAILING_FRESH),
             opening: Mutex::default(),
             failed: Mutex::default(),
         };
@@ -204,27 +202,21 @@ impl Restaurants {
         if self.shared.unknown.get(&id).is_some() {
             return Opened::Unknown;
         }
-        if self.shared.failing.get(&id).is_some() {
-            drop(self.opening_of(id));
-            return Opened::Failed;
-        }
-        let deadline = tokio::time::Instant::now() + OPENING_WAIT;
+        let has_failed = self.shared.failed().contains(&id);
+        let wait = if has_failed { OPENING_WAIT_AGAIN } else { OPENING_WAIT };
+        let deadline = tokio::time::Instant::now() + wait;
         loop {
             let Some(mut result) = self.opening_of(id) else { return Opened::Failed };
             let opened = match tokio::time::timeout_at(deadline, result.wait_for(Option::is_some)).await {
                 Ok(Ok(opened)) => opened.unwrap_or(Opened::Failed),
                 Ok(Err(_)) => Opened::Failed,
+                Err(_) if has_failed => Opened::Failed,
                 Err(_) => Opened::Elsewhere,
             };
-            let is_late = tokio::time::Instant::now() + OPENING_PAUSE >= deadline;
-            match opened {
-                Opened::Present | Opened::Unknown => return opened,
-                Opened::Elsewhere if !is_late => tokio::time::sleep(OPENING_PAUSE).await,
-                Opened::Elsewhere | Opened::Failed => {
-                    self.shared.failing.put(id, ());
-                    return opened;
-                }
+            if opened != Opened::Elsewhere || tokio::time::Instant::now() + OPENING_PAUSE >= deadline {
+                return opened;
             }
+            tokio::time::sleep(OPENING_PAUSE).await;
         }
     }
 
@@ -334,7 +326,7 @@ impl Shared {
     async fn open_now(&self, id: RestaurantId) -> Opened {
         let opened = self.try_open(id).await.unwrap_or_else(|error| {
             // Said once while it lasts: every request asks again.
-            if self.failing.get(&id).is_none() {
+            if !self.failed().contains(&id) {
                 tracing::warn!(restaurant.id = %id, %error, "a restaurant cannot be opened");
             }
             Opened::Failed
@@ -348,11 +340,9 @@ impl Shared {
         self.metrics.restaurants_opened.with_label_values(&[outcome]).inc();
         match opened {
             Opened::Failed => {
-                self.failing.put(id, ());
                 self.failed().insert(id);
             }
             Opened::Present | Opened::Unknown => {
-                self.failing.forget(&id);
                 self.failed().remove(&id);
             }
             Opened::Elsewhere => {}
@@ -541,13 +531,6 @@ impl<K: Eq + Hash, V: Copy> Cache<K, V> {
     {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(key).map(|(value, _)| *value)
-    }
-
-    fn forget<Q: Eq + Hash + ?Sized>(&self, key: &Q)
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     fn put(&self, key: K, value: V) {
