@@ -19,6 +19,8 @@ pub struct Move {
     pub partition: u16,
     /// The lease under which this is written.
     pub fence: i64,
+    /// Where it was left: epoch and position. A record that is elsewhere is not the one that was written last.
+    pub from: (i64, String),
     /// The new position.
     pub position: String,
     /// The life of Redis it is of.
@@ -37,8 +39,8 @@ pub struct Writing {
 /// Why nothing is written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The lease of these partitions is another's by now, or their log is of a former life of Redis.
-    #[error("the fence or epoch of partitions {0:?} is an old one")]
+    /// The lease of these partitions is another's by now, or their record is not where it was left.
+    #[error("partitions {0:?} are another's by now, or another record was put in their place")]
     Fenced(Vec<u16>),
     /// PostgreSQL failed. Whether a commit happened may be unknown: read the positions again.
     #[error(transparent)]
@@ -63,24 +65,26 @@ fn column<'a, R, T>(rows: &'a [R], of: impl Fn(&'a R) -> T) -> Vec<T> {
 /// Begins a transaction that moves these positions.
 ///
 /// # Errors
-/// [`WriteError::Fenced`] when a lease among them is not `holder`'s any more, or a later life of Redis has been
-/// compared with the record: nothing is written then.
+/// [`WriteError::Fenced`] when a lease among them is not `holder`'s any more, or the record is not where it was left: a
+/// later life of Redis has been compared with it, or an older one was put back. Nothing is written then.
 pub async fn begin(db: &Db, holder: &str, moves: &[Move]) -> Result<Writing, WriteError> {
     in_time(async {
         let mut transaction = db.pool.begin().await?;
         let rows = sqlx::query!(
             "UPDATE recorder SET position = moved.position, epoch = moved.epoch, seq = seq + moved.events
-             FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[])
-                 AS moved (partition, fence, position, epoch, events)
+             FROM unnest($2::smallint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+                 $8::text[]) AS moved (partition, fence, position, epoch, events, from_epoch, from_position)
              WHERE recorder.partition = moved.partition AND recorder.holder = $1 AND recorder.fence = moved.fence
-               AND recorder.epoch <= moved.epoch
+               AND recorder.epoch = moved.from_epoch AND recorder.position = moved.from_position
              RETURNING recorder.partition, seq - moved.events AS \"seq!\"",
             holder,
             &column(moves, |moved| moved.partition.cast_signed()),
             &column(moves, |moved| moved.fence),
             &column(moves, |moved| moved.position.as_str()) as &[&str],
             &column(moves, |moved| moved.epoch),
-            &column(moves, |moved| moved.events)
+            &column(moves, |moved| moved.events),
+            &column(moves, |moved| moved.from.0),
+            &column(moves, |moved| moved.from.1.as_str()) as &[&str]
         )
         .fetch_all(&mut *transaction)
         .await?;

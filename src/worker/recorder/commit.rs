@@ -84,7 +84,8 @@ impl Recorder {
     async fn takes_others(&self, partition: Partition) -> Result<bool, WriteError> {
         let Some(held) = self.held.get(&partition) else { return Ok(false) };
         let (position, rows) = (held.position.to_string(), control::rows(partition));
-        let moved = Move { partition: partition.index(), fence: held.fence, position, epoch: held.epoch, events: 1 };
+        let (fence, from, epoch) = (held.fence, held.written(), held.epoch);
+        let moved = Move { partition: partition.index(), fence, from, position, epoch, events: 1 };
         let mut writing = write::begin(&self.db, &self.holder, &[moved]).await?;
         let written = writing.write(&rows).await;
         writing.take_back(written.as_ref().err()).await;
@@ -124,7 +125,7 @@ impl Recorder {
     /// These partitions are another recorder's: what is left without them.
     fn fenced(&mut self, partitions: &[u16], parts: Vec<Part>) -> Vec<Part> {
         self.metrics.recorder_fenced.inc();
-        tracing::warn!(?partitions, "fence refused: these partitions are another recorder's now");
+        tracing::warn!(?partitions, "fence refused: these partitions are not where this recorder left them");
         self.held.retain(|partition, _| !partitions.contains(&partition.index()));
         parts.into_iter().filter(|(partition, _)| self.held.contains_key(partition)).collect()
     }
@@ -175,6 +176,7 @@ impl Recorder {
             moves.push(Move {
                 partition: partition.index(),
                 fence: held.fence,
+                from: held.written(),
                 position: position.to_string(),
                 epoch: held.epoch,
                 events: taken,

@@ -29,6 +29,8 @@ pub(super) struct Held {
     pub(super) fence: i64,
     /// Recorded up to there.
     pub(super) position: Position,
+    /// Where PostgreSQL was left: epoch and position.
+    written: (i64, Position),
     /// The life of Redis that the position is of.
     pub(super) epoch: i64,
     /// The last event recorded of each aggregate.
@@ -63,6 +65,7 @@ impl Held {
         Ok(Self {
             fence: lease.fence,
             position,
+            written: (lease.epoch, position),
             epoch: lease.epoch,
             aggregates: HashMap::new(),
             compared: false,
@@ -77,10 +80,14 @@ impl Held {
         })
     }
 
-    /// Whether this is what PostgreSQL says. What was begun of a new epoch is not written there yet.
+    /// Whether this is what PostgreSQL says.
     pub(super) fn is_as(&self, read: &Self) -> bool {
-        let is_ahead = self.epoch > read.epoch;
-        self.fence == read.fence && (is_ahead || (self.epoch, self.position) == (read.epoch, read.position))
+        (self.fence, self.written) == (read.fence, read.written)
+    }
+
+    /// Where PostgreSQL was left.
+    pub(super) fn written(&self) -> (i64, String) {
+        (self.written.0, self.written.1.to_string())
     }
 
     /// The last event recorded of this aggregate.
@@ -147,6 +154,12 @@ impl Held {
     /// Recorded up to here.
     pub(super) fn move_to(&mut self, position: Position) {
         (self.position, self.untrimmed, self.at_the_end) = (position, true, false);
+        self.is_written();
+    }
+
+    /// PostgreSQL has the position as it is here.
+    pub(super) fn is_written(&mut self) {
+        self.written = (self.epoch, self.position);
     }
 
     /// PostgreSQL refused its next entry; whether that is new.

@@ -51,6 +51,7 @@ impl Recorder {
         let moves = [Move {
             partition: partition.index(),
             fence: held.fence,
+            from: held.written(),
             position: held.position.to_string(),
             epoch: held.epoch,
             events: 1,
@@ -73,6 +74,7 @@ impl Recorder {
         writing.commit().await?;
         if let Some(held) = self.held.get_mut(&partition) {
             held.note(&stands);
+            held.is_written();
         }
         self.mended(id);
         tracing::warn!(restaurant.id = %id, tickets = found, "a gap in the record was filled from the live state");

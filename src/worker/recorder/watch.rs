@@ -27,9 +27,10 @@ impl Recorder {
             for id in held.restaurants().filter(|id| !revs.contains_key(id)) {
                 self.restaurants.ask_to_open(id);
             }
-            match held.begin_epoch(epoch) {
-                true => begun += 1,
-                false => found.extend(held.behind(revs)),
+            if !held.begin_epoch(epoch) {
+                found.extend(held.behind(revs));
+            } else if held.restaurants().next().is_some() {
+                begun += 1;
             }
         }
         if begun > 0 {

@@ -342,6 +342,16 @@ impl House {
         .await;
     }
 
+    /// Waits until what is recorded has left the log.
+    pub async fn is_cut(&self) {
+        until("the log is cut", async || {
+            let logs: Vec<String> = self.redis.ask(&["KEYS", "*:events"]).await.ok()?;
+            let len: i64 = self.redis.ask(&["XLEN", logs.first()?]).await.ok()?;
+            (len == 0).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until the life that Redis is in was compared with the record, and everything is recorded.
     pub async fn compared(&self) {
         until("this life of Redis was compared with the record", async || {

@@ -130,6 +130,7 @@ async fn an_older_record_is_noticed_and_mended() {
     tickets.extend(an_evening(&house).await);
     let left = house.left(COUNTED).await;
     house.recorded().await;
+    house.is_cut().await;
     restore(&house).await;
     is_noticed(&house, tickets.len(), &mut report).await;
     nobody_is_lost(&mut house, &tickets, left).await;
@@ -144,6 +145,7 @@ async fn a_record_from_before_anything_happened() {
     let tickets = an_evening(&house).await;
     let left = house.left(COUNTED).await;
     house.recorded().await;
+    house.is_cut().await;
     restore(&house).await;
     is_noticed(&house, tickets.len(), &mut report).await;
     nobody_is_lost(&mut house, &tickets, left).await;
@@ -159,6 +161,7 @@ async fn an_older_record_and_servers_that_know_nothing() {
     tickets.extend(an_evening(&house).await);
     let left = house.left(COUNTED).await;
     house.recorded().await;
+    house.is_cut().await;
     house.kill_servers().await;
     restore(&house).await;
     house.end_leases().await;
@@ -177,6 +180,7 @@ async fn an_older_record_while_the_evening_goes_on() {
     back_up(&house).await;
     tickets.extend(an_evening(&house).await);
     house.recorded().await;
+    house.is_cut().await;
     let (more, ()) = tokio::join!(house.join("A", 20), restore(&house));
     tickets.extend(more);
     let left = house.left(COUNTED).await;
