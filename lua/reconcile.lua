@@ -2,18 +2,24 @@
 -- reconcile: puts back what a Redis that came back older has lost, from the record, in batches, and ends the comparison
 -- with the last of them. What was touched since Redis is this one stays as it is: somebody has seen it so, and acted.
 -- KEYS: the fixed list (lib/keys)
--- ARGV: restaurant, lines, tickets, stock, recounted, answers, since, skip, skips, lost, last
+-- ARGV: restaurant, lines, tickets, keys, stock, recounted, answers, since, skip, skips, lost, last
 -- REPLY: done – – – tickets | stale
 -- EVENT: restaurant.reconciled
 -- COST: O(lines + 200 log n)
---@use keys call state order deadline ticket recorded
-local record, lines, tickets, stock, recounted, answers, since, skip, skips, lost, last = arguments()
+--@use keys call state order deadline ticket recorded stock
+local record, lines, tickets, keys, stock, recounted, answers, since, skip, skips, lost, last = arguments()
 
 -- The first life in which the restaurant may have been touched without the record.
 local since_life
 
 local function was_touched(record_here)
   return (record_here.epoch or 0) >= since_life
+end
+
+-- Whether somebody has asked with this key again, in vain for its answer: while the record did not answer, it acted again.
+local function acted_again(key)
+  local kept = key and key ~= '' and redis.call('HGET', K.idem, key)
+  return kept and cmsgpack.unpack(kept).reply[2] >= since_life
 end
 
 local function same_announcement(a, b)
@@ -86,8 +92,8 @@ end
 
 -- Staff's changes of an item that were lost: how many units more or fewer; or, where it was counted anew or no longer,
 -- what is left by the record. What staff have set here since is what they have seen.
-local function put_back_stock(item, by, left)
-  if tonumber(meta('stock:' .. item) or 0) >= since_life then return end
+local function put_back_stock(item, by, left, key)
+  if tonumber(meta('stock:' .. item) or 0) >= since_life or acted_again(key) then return end
   local here = stock_left(item)
   if left then
     if left ~= here then change_stock(item, left) end
@@ -107,8 +113,15 @@ local function count_join(ticket)
   end
 end
 
+-- The party has joined again with the key of this ticket, and has one place.
+local function end_repeated(ticket)
+  leave(ticket)
+  return_stock(ticket)
+  finish(ticket, 'cancelled', 'repeated')
+end
+
 -- Whether it had to be put back. One of another day is only kept to be read.
-local function put_back_ticket(packed)
+local function put_back_ticket(packed, key)
   local ticket = cmsgpack.unpack(packed)
   local here = ticket_of(ticket.id)
   if here and (was_touched(here) or redis.call('HGET', K.tickets, ticket.id) == packed) then return false end
@@ -121,6 +134,7 @@ local function put_back_ticket(packed)
   change_ticket(ticket)
   local joins = tonumber(redis.call('HGET', K.meta, 'joins') or 0)
   if joins_seen(ticket) > joins then redis.call('HSET', K.meta, 'joins', joins_seen(ticket)) end
+  if of_today and in_state(ticket, 'waiting', 'called') and acted_again(key) then end_repeated(ticket) end
   return true
 end
 
@@ -147,10 +161,11 @@ local function put_back_batch(recorded)
     for _, line in ipairs(cmsgpack.unpack(lines)) do put_back_line(line) end
   end
   for _, item in ipairs(cmsgpack.unpack(recounted)) do is_recounted[item] = true end
-  for _, change in ipairs(cmsgpack.unpack(stock)) do put_back_stock(change.item, change.by, change.left) end
+  for _, change in ipairs(cmsgpack.unpack(stock)) do put_back_stock(change.item, change.by, change.left, change.key) end
   local count = 0
-  for _, packed in ipairs(cmsgpack.unpack(tickets)) do
-    if put_back_ticket(packed) then count = count + 1 end
+  local join_keys = cmsgpack.unpack(keys)
+  for i, packed in ipairs(cmsgpack.unpack(tickets)) do
+    if put_back_ticket(packed, join_keys[i]) then count = count + 1 end
   end
   keep_recorded(answers)
   return count

@@ -27,7 +27,9 @@ pub struct Reconcile {
     /// Tickets of the business day and the day before, packed as an event carried them; at most
     /// [`Reconcile::TICKETS_MAX`].
     pub tickets: Vec<Vec<u8>>,
-    /// What staff changed of the stock in what was lost.
+    /// For each of these tickets the key with which it joined, or nothing.
+    pub keys: Vec<String>,
+    /// What staff changed of the stock in what was lost; at most [`Reconcile::TICKETS_MAX`].
     pub stock: Vec<StockChange>,
     /// Items of which [`StockChange::left`] is known; the same in every batch.
     pub recounted: Vec<String>,
@@ -55,6 +57,8 @@ pub struct StockChange {
     pub by: i64,
     /// It was counted anew, or is not counted any more (-1): so many units are left by the record.
     pub left: Option<i64>,
+    /// The key with which it was asked for. Who asked again with it has changed it again.
+    pub key: Option<String>,
 }
 
 impl Reconcile {
@@ -67,6 +71,7 @@ impl Reconcile {
             restaurant: None,
             lines: Vec::new(),
             tickets: Vec::new(),
+            keys: Vec::new(),
             stock: Vec::new(),
             recounted: Vec::new(),
             answers: Vec::new(),
@@ -102,6 +107,7 @@ impl Queue {
             .packed("restaurant", &reconcile.restaurant)
             .packed("lines", &reconcile.lines)
             .packed_texts("tickets", &reconcile.tickets)
+            .packed("keys", &reconcile.keys)
             .packed("stock", &reconcile.stock)
             .packed("recounted", &reconcile.recounted)
             .packed("answers", &reconcile.answers)

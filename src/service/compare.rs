@@ -4,7 +4,12 @@
 //! Invariant: nothing of a new life is recorded before it is compared, so the record still says what the former ones
 //! knew.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Instant,
+};
+
+use serde::Deserialize;
 
 use super::rebuild::{self, Unreadable};
 use crate::{
@@ -14,7 +19,9 @@ use crate::{
     },
     domain::{Actor, Command, Kept, LineId, LineRecord, Rejection, RestaurantId, RestaurantRecord, Role},
     metrics::Metrics,
-    queue::{CallContext, Comparison, Queue, QueueError, Reconcile, StockChange, Uncompared, keys::Partition},
+    queue::{
+        CallContext, Comparison, Queue, QueueError, Reconcile, StockChange, Uncompared, keys::Partition, log::Answer,
+    },
 };
 
 /// Why a restaurant cannot be compared now.
@@ -148,10 +155,11 @@ fn batches(id: RestaurantId, found: &Found) -> Result<Vec<Reconcile>, Unreadable
     let lost = &found.lost;
     let lines: Vec<Kept<LineRecord>> =
         lost.lines.iter().map(|packed| rebuild::unpack("a line", packed)).collect::<Result<_, _>>()?;
-    let recounted = |stock: &&LostStock| stock.recounted;
+    let recounted: BTreeSet<&str> =
+        lost.stock.iter().filter(|stock| stock.by.is_none()).map(|stock| stock.item.as_str()).collect();
     let of_restaurant = Reconcile {
         restaurant: found.restaurant()?,
-        recounted: lost.stock.iter().filter(recounted).map(|stock| stock.item.clone()).collect(),
+        recounted: recounted.iter().map(|item| (*item).to_owned()).collect(),
         since: lost.at,
         ..Reconcile::nothing(id)
     };
@@ -160,17 +168,27 @@ fn batches(id: RestaurantId, found: &Found) -> Result<Vec<Reconcile>, Unreadable
         batches.push(Reconcile { lines, ..of_restaurant.clone() });
     }
     let mut by_life: BTreeMap<i64, Vec<StockChange>> = BTreeMap::new();
-    for LostStock { life, item, by, recounted, left } in lost.stock.iter().cloned() {
-        by_life.entry(life).or_default().push(StockChange { item, by, left: recounted.then_some(left) });
+    for LostStock { life, item, by, left, answer } in lost.stock.iter().cloned() {
+        let left = recounted.contains(item.as_str()).then_some(left);
+        let key = answer.as_deref().and_then(key_of);
+        by_life.entry(life).or_default().push(StockChange { item, by: by.unwrap_or(0), left, key });
     }
     // What was lost by a life is put back once: after a crash, and also in a later life that knows of it.
-    batches.extend(by_life.into_iter().map(|(life, stock)| Reconcile {
-        key: format!("stock:{life}"),
-        stock,
-        ..of_restaurant.clone()
-    }));
+    for (life, stock) in by_life {
+        for (index, stock) in stock.chunks(Reconcile::TICKETS_MAX).enumerate() {
+            let (key, stock) = (format!("stock:{life}:{index}"), stock.to_vec());
+            batches.push(Reconcile { key, stock, ..of_restaurant.clone() });
+        }
+    }
+    let keys: HashMap<&str, String> =
+        lost.joins.iter().filter_map(|(r#ref, answer)| Some((r#ref.as_str(), key_of(answer)?))).collect();
     for tickets in lost.tickets.chunks(Reconcile::TICKETS_MAX) {
-        batches.push(Reconcile { tickets: tickets.to_vec(), ..of_restaurant.clone() });
+        let key = |packed: &Vec<u8>| {
+            let named: Named = rebuild::unpack("a ticket", packed)?;
+            Ok::<_, Unreadable>(keys.get(named.r#ref.as_str()).cloned().unwrap_or_default())
+        };
+        let keys = tickets.iter().map(key).collect::<Result<_, _>>()?;
+        batches.push(Reconcile { tickets: tickets.to_vec(), keys, ..of_restaurant.clone() });
     }
     let answers = rebuild::answers(&lost.answers, &lost.tickets).unwrap_or_else(|error| {
         tracing::error!(restaurant.id = %id, %error, "answers are not put back");
@@ -187,6 +205,16 @@ fn batches(id: RestaurantId, found: &Found) -> Result<Vec<Reconcile>, Unreadable
         ..of_restaurant
     });
     Ok(batches)
+}
+
+#[derive(Deserialize)]
+struct Named {
+    r#ref: String,
+}
+
+/// The key of a recorded answer.
+fn key_of(answer: &[u8]) -> Option<String> {
+    rmp_serde::from_slice::<Answer>(answer).ok().map(|answer| answer.key)
 }
 
 /// The rules are PostgreSQL's; an older copy has older ones.

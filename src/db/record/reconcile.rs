@@ -22,8 +22,10 @@ pub struct Lost {
     pub at: i64,
     /// The tickets they changed, packed as recorded.
     pub tickets: Vec<Vec<u8>>,
-    /// What staff changed of the stock.
+    /// What staff changed of the stock, in the order in which it happened.
     pub stock: Vec<LostStock>,
+    /// Tickets that joined with a key: their ref, and [`crate::queue::log::Answer`], packed.
+    pub joins: Vec<(String, Vec<u8>)>,
     /// Restaurant and lines, packed as recorded.
     pub restaurant: Option<Vec<u8>>,
     /// Likewise.
@@ -36,19 +38,19 @@ pub struct Lost {
     pub busiest: Vec<(LineId, i64)>,
 }
 
-/// Staff's lost changes of one item after one of the restaurant's bases.
+/// A lost change of what is left of an item, by staff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostStock {
-    /// The life that began there.
+    /// The life that began at the base after which it happened.
     pub life: i64,
     /// The item.
     pub item: String,
-    /// Units more or fewer.
-    pub by: i64,
-    /// It was counted anew, or is not counted any more.
-    pub recounted: bool,
+    /// Units more or fewer; `None`: it was counted anew, or is not counted any more.
+    pub by: Option<i64>,
     /// Units left by the record, -1: not counted.
     pub left: i64,
+    /// [`crate::queue::log::Answer`], packed, if it had a key.
+    pub answer: Option<Vec<u8>>,
 }
 
 /// What the record says of a restaurant of a new life of Redis.
@@ -139,15 +141,26 @@ async fn of(transaction: &mut Transaction, id: RestaurantId, bases: &[Base]) -> 
     .fetch_all(&mut **transaction)
     .await?;
     let stock = sqlx::query!(
-        r#"SELECT base.life AS "life!", movement.item, coalesce(sum(movement.change), 0)::bigint AS "by!",
-             bool_or(movement.change IS NULL) AS "recounted!"
+        r#"SELECT base.life AS "life!", movement.item, movement.change, answer
            FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS base (epoch, rev, life)
            JOIN events ON aggregate = $2 AND (events.epoch, events.rev) > (base.epoch, base.rev)
              AND events.epoch < base.life AND events.name = 'stock.changed'
            JOIN stock_movements AS movement ON movement.restaurant_id = $1 AND movement.item = events.item
              AND movement.epoch = events.epoch AND movement.rev = events.rev
-           GROUP BY base.life, movement.item ORDER BY base.life, movement.item"#,
+           ORDER BY base.life, events.epoch, events.rev"#,
         restaurant,
+        aggregate,
+        &epochs,
+        &revs,
+        &lives
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    let joins = sqlx::query!(
+        r#"SELECT ref AS "ref!", answer AS "answer!"
+           FROM events, unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS base (epoch, rev, life)
+           WHERE aggregate = $1 AND (events.epoch, events.rev) > (base.epoch, base.rev)
+             AND events.epoch < base.life AND name = 'ticket.joined' AND ref IS NOT NULL AND answer IS NOT NULL"#,
         aggregate,
         &epochs,
         &revs,
@@ -198,9 +211,10 @@ async fn of(transaction: &mut Transaction, id: RestaurantId, bases: &[Base]) -> 
         left: left.get(&row.item).copied().unwrap_or(-1),
         life: row.life,
         item: row.item,
-        by: row.by,
-        recounted: row.recounted,
+        by: row.change,
+        answer: row.answer,
     });
     lost.stock = stock.collect();
+    lost.joins = joins.into_iter().map(|row| (row.r#ref, row.answer)).collect();
     Ok(lost)
 }

@@ -164,7 +164,7 @@ async fn stock_that_was_counted_since_stays() {
     shop.become_another().await;
     shop.alone = true;
     shop.did_quietly(&staff(), stock_set("cake", 40)).await;
-    let change = |item: &str, left| waitless::queue::StockChange { item: item.to_owned(), by: 10, left };
+    let change = |item: &str, left| waitless::queue::StockChange { item: item.to_owned(), by: 10, left, key: None };
     let stock = vec![change("cake", None), change("soup", None), change("tea", Some(7))];
     let recounted = vec!["tea".to_owned()];
     reconcile(&shop, &Reconcile { stock, recounted, ..the_end(&shop) }).await.expect("compared");

@@ -112,7 +112,7 @@ async fn what_was_lost_is_put_back() {
     let record = shop.record().await;
     come_back(&shop, &older).await;
 
-    let change = |item: &str, by| StockChange { item: item.to_owned(), by, left: None };
+    let change = |item: &str, by| StockChange { item: item.to_owned(), by, left: None, key: None };
     let lost = Reconcile { stock: vec![change("soup", -4), change("tea", 9)], ..from(&record, shop.now, "1") };
     let outcome = reconcile(&shop, &lost).await.expect("the same day");
     cover.saw("done");
@@ -221,4 +221,40 @@ async fn what_is_of_yesterday_is_only_kept_to_be_read() {
     assert_eq!(shop.ticket(&lost.id).await.number, lost.number);
     assert_eq!((shop.left("cake").await, shop.waiting("A").await.len()), (Some(5), 0));
     assert_eq!(shop.snapshot().await.lines[&line("A")].last_number, 0);
+}
+
+/// While the record does not answer, a retry acts again: what it did before is not put back beside it.
+#[tokio::test]
+async fn who_asked_again_with_a_key_has_done_it_once() {
+    let mut shop = Shop::open(Layout { stock: vec![("cake", Some(5)), ("soup", Some(2))], ..Layout::default() }).await;
+    let older = copy(&shop).await;
+    let party = |shop: &Shop| join(&Join { items: vec![("cake".into(), 2)], ..shop.party("A") });
+    let lost =
+        shop.run_once(&guest(), "joins", "a", party(&shop)).await.expect("joined").done.ticket.expect("a ticket");
+    let other =
+        shop.run_once(&guest(), "other", "b", party(&shop)).await.expect("joined").done.ticket.expect("a ticket");
+    for (key, item) in [("cakes", "cake"), ("soups", "soup")] {
+        shop.run_once(&staff(), key, "c", stock_adjust(item, 10)).await.expect("adjusted");
+    }
+    let record = shop.record().await;
+    come_back(&shop, &older).await;
+    shop.alone = true;
+    shop.pass(10_000).await;
+    let again =
+        shop.run_once(&guest(), "joins", "a", party(&shop)).await.expect("joined").done.ticket.expect("a ticket");
+    shop.run_once(&staff(), "cakes", "c", stock_adjust("cake", 10)).await.expect("adjusted");
+    let known = from(&record, shop.now, "1");
+    let key_of = |packed: &Vec<u8>| {
+        let ticket: waitless::domain::Ticket = rmp_serde::from_slice(packed).expect("a ticket");
+        if ticket.id == lost.id { "joins".to_owned() } else { "other".to_owned() }
+    };
+    let keys = known.tickets.iter().map(key_of).collect();
+    let change =
+        |item: &str, key: &str| StockChange { item: item.to_owned(), by: 10, left: None, key: Some(key.to_owned()) };
+    let stock = vec![change("cake", "cakes"), change("soup", "soups")];
+    reconcile(&shop, &Reconcile { keys, stock, ..known }).await.expect("compared");
+    let ended = shop.ticket(&lost.id).await.ended.expect("it ended");
+    assert_eq!((ended.by.as_str(), ended.reason.as_deref()), ("timer", Some("repeated")));
+    assert_eq!(shop.waiting("A").await, [other.number, again.number]);
+    assert_eq!((shop.left("cake").await, shop.left("soup").await), (Some(5 + 10 - 4), Some(12)));
 }
