@@ -87,6 +87,31 @@ local function pass_over_unknown(line)
   redis.call('HINCRBY', K.meta, 'joins', whole(unknown))
 end
 
+-- The highest rev of former lives that the server was told of.
+local function rev_of_former_lives()
+  local highest = 0
+  for epoch_known, rev_known in string.gmatch(known, '(%d+) (%d+)') do
+    if tonumber(epoch_known) < life then highest = math.max(highest, tonumber(rev_known)) end
+  end
+  return highest
+end
+
+-- Another server may have compared, which did not know of changes that this one was told of and that neither Redis nor
+-- the record has: each line passes over them.
+local function pass_over_known()
+  local lost = rev_of_former_lives() - tonumber(meta('covered') or 0)
+  if not meta('covered') or lost <= 0 or not is_compared() then return end
+  for _, field in ipairs(redis.call('HKEYS', K.meta)) do
+    local other = string.match(field, '^line:(%u)$')
+    if other then
+      line_of(other).last_number = line_of(other).last_number + lost + 100
+      change_line(line_of(other))
+      redis.call('HINCRBY', K.meta, 'joins', whole(lost + 100))
+    end
+  end
+  redis.call('HSET', K.meta, 'covered', whole(rev_of_former_lives()))
+end
+
 return perform(function()
   adults, children, wanted = tonumber(adults), tonumber(children), cmsgpack.unpack(wanted)
   local party, remote = adults + children, channel == 'remote'
@@ -111,6 +136,7 @@ return perform(function()
   place = tonumber(place)
   change_daily(joined_today + 1)
   pass_over_unknown(line)
+  pass_over_known()
   line.last_number, line.today = line.last_number + 1, line.today + 1
   note_join(line)
   ticket.ref, ticket.code, ticket.line = ref, code, letter
@@ -130,4 +156,4 @@ return perform(function()
   ticket.ahead_at_join = ahead_of(ticket)
   happened('ticket.joined', { ticket = id, line = letter })
   return done(ticket, nil, sold_out, ticket.ahead_at_join)
-end, 'line:' .. letter, 'daily')
+end, 'line:' .. letter, 'daily', 'covered')

@@ -3,13 +3,13 @@
 -- rebuilt from the record in batches. Until the last of them, the restaurant is not loaded. `replace`: what is there is
 -- of a business day that the record knows to be over, and goes, unless it was compared meanwhile.
 -- KEYS: the fixed list (lib/keys)
--- ARGV: token, first, last, replace, restaurant, policy, tickets, answers, lines, menu, stock, pace, skipped, epoch_recorded, rev_recorded, since
+-- ARGV: token, first, last, replace, restaurant, policy, tickets, answers, lines, menu, stock, pace, skipped, epoch_recorded, rev_recorded, covered, since
 -- REPLY: done | already_loaded superseded
 -- EVENT: restaurant.loaded restaurant.rebuilt
 -- COST: O(lines + menu), O(200 log n) a batch, and once through the partition's deadlines
 --@use keys call outage state order deadline ticket recorded
 local token, first, last, replace, record, packed_policy, tickets, answers, lines, menu, stock, pace, skipped,
-  epoch_recorded, rev_recorded, since = arguments()
+  epoch_recorded, rev_recorded, covered, since = arguments()
 
 -- Deadlines of a former life would name tickets that are gone: never to be expired, and always in the way of others.
 local function forget_deadlines()
@@ -76,7 +76,7 @@ keep_recorded(answers)
 if last ~= '1' then return done() end
 
 redis.call('HDEL', K.meta, 'loading')
-redis.call('HSET', K.meta, 'compared', whole(life))
+redis.call('HSET', K.meta, 'compared', whole(life), 'covered', whole(tonumber(covered)))
 put_records()
 if token == '' then
   happened('restaurant.loaded')

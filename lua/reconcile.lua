@@ -2,12 +2,13 @@
 -- reconcile: puts back what a Redis that came back older has lost, from the record, in batches, and ends the comparison
 -- with the last of them. What was touched since Redis is this one stays as it is: somebody has seen it so, and acted.
 -- KEYS: the fixed list (lib/keys)
--- ARGV: restaurant, lines, tickets, keys, stock, recounted, answers, since, skip, skips, lost, last
+-- ARGV: restaurant, lines, tickets, keys, stock, recounted, answers, since, skip, skips, lost, covered, last
 -- REPLY: done – – – tickets | stale
 -- EVENT: restaurant.reconciled
 -- COST: O(lines + 200 log n)
 --@use keys call state order deadline ticket recorded stock
-local record, lines, tickets, keys, stock, recounted, answers, since, skip, skips, lost, last = arguments()
+local record, lines, tickets, keys, stock, recounted, answers, since, skip, skips, lost, covered,
+  last = arguments()
 
 -- The first life in which the restaurant may have been touched without the record.
 local since_life
@@ -196,7 +197,7 @@ return perform(function()
   end
   if last == '1' then
     forget_bases()
-    redis.call('HSET', K.meta, 'compared', whole(life))
+    redis.call('HSET', K.meta, 'compared', whole(life), 'covered', whole(tonumber(covered)))
   end
   return done(nil, count)
 end)

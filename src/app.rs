@@ -191,13 +191,17 @@ impl App {
             tokio::spawn(timers::run(queue.clone(), restaurants.clone(), stop.clone())),
             tokio::spawn(revocations.clone().watch(stop.clone())),
         ];
-        let mut lag = None;
-        if config.worker {
+        let lag = if config.worker {
             let metrics = Arc::clone(&metrics);
             let work = begin_work(&config, queue.clone(), &db, restaurants.clone(), metrics, &stop)?;
             background.extend(work.tasks);
-            lag = Some(work.lag);
-        }
+            work.lag
+        } else {
+            // Others record, or nobody does: that is told here, too.
+            let lag = Arc::new(Lag::new(queue.clone(), queue.log(config.redis_url.expose())?));
+            background.push(watch_lag(&lag, &metrics, &stop));
+            lag
+        };
         let condition = Condition {
             queue: queue.clone(),
             db: db.clone(),
@@ -301,13 +305,17 @@ fn begin_work(
     let log = queue.log(config.redis_url.expose())?;
     let recorder = Recorder::new(queue, log, db, restaurants, Arc::clone(&metrics));
     let lag = recorder.lag();
-    let (watched, figures, until) = (Arc::clone(&lag), Arc::clone(&metrics), stop.clone());
     let tasks = [
         tokio::spawn(recorder::run(recorder, stop.clone())),
+        watch_lag(&lag, &metrics, stop),
         tokio::spawn(retention::run(db.clone(), metrics, config.keep_tickets_days, stop.clone())),
-        tokio::spawn(async move { watched.watch(&figures, until).await }),
     ];
     Ok(Work { tasks, lag })
+}
+
+fn watch_lag(lag: &Arc<Lag>, metrics: &Arc<Metrics>, stop: &CancellationToken) -> JoinHandle<()> {
+    let (lag, metrics, stop) = (Arc::clone(lag), Arc::clone(metrics), stop.clone());
+    tokio::spawn(async move { lag.watch(&metrics, stop).await })
 }
 
 /// How many threads can work at the same time.

@@ -12,7 +12,7 @@ use crate::domain::{
 };
 
 /// Arguments of every script, before its own: the context of `lua/lib/call.lua`.
-const CONTEXT: usize = 10;
+const CONTEXT: usize = 11;
 
 /// Bytes that they take, about.
 const CONTEXT_LEN: usize = 160;
@@ -180,6 +180,12 @@ impl Queue {
     ) -> Result<Vec<Value>, QueueError> {
         let script = self.script(name);
         debug_assert!(arguments.names == script.arguments, "{name} takes {:?}", script.arguments);
+        // Only joins give out numbers.
+        let known = if name == "join" {
+            self.known(restaurant).map(|Stamp { epoch, rev }| format!("{epoch} {rev}")).join(" ")
+        } else {
+            String::new()
+        };
         let idempotency = context.idempotency.as_ref();
         let actor = &context.actor;
         let command = |verb: &str, script: &str| {
@@ -200,7 +206,8 @@ impl Queue {
                 .arg(idempotency.map_or("", |idempotency| &idempotency.key))
                 .arg(idempotency.map_or("", |idempotency| &idempotency.body))
                 .arg(idempotency.map_or(0, |idempotency| idempotency.ttl_ms))
-                .arg(u8::from(context.alone));
+                .arg(u8::from(context.alone))
+                .arg(&known);
             for value in arguments.values() {
                 command.arg(value);
             }

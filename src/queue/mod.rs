@@ -72,8 +72,8 @@ struct Shared {
     /// The highest epoch seen of each partition: a Redis restored from an older copy must go beyond it.
     epochs: Vec<AtomicI64>,
     /// The last change known of each restaurant: answered to somebody, or recorded. One that comes back with less has
-    /// lost something.
-    known: DashMap<RestaurantId, Stamp>,
+    /// lost something. And the highest of former epochs.
+    known: DashMap<RestaurantId, [Stamp; 2]>,
     /// Of which kinds of records there are newer ones than this server writes.
     newer: Arc<Newer>,
     /// What time it was told to be.
@@ -140,16 +140,20 @@ impl Queue {
         self.shared.epochs[usize::from(partition.index())].fetch_max(epoch, Ordering::Relaxed);
     }
 
-    /// The last change that this server knows of a restaurant; zero: none.
+    /// The last change that this server knows of a restaurant, and the highest of former epochs; zero: none.
     #[must_use]
-    pub fn known(&self, restaurant: RestaurantId) -> Stamp {
-        self.shared.known.get(&restaurant).map_or(Stamp::default(), |stamp| *stamp)
+    pub fn known(&self, restaurant: RestaurantId) -> [Stamp; 2] {
+        self.shared.known.get(&restaurant).map_or_else(Default::default, |known| *known)
     }
 
     /// Remembers that a restaurant has come so far.
     pub fn note_known(&self, restaurant: RestaurantId, stamp: Stamp) {
-        let mut known = self.shared.known.entry(restaurant).or_insert(stamp);
-        *known = stamp.max(*known);
+        let mut known = self.shared.known.entry(restaurant).or_insert([stamp, Stamp::default()]);
+        let [last, former] = &mut *known;
+        if stamp.epoch > last.epoch && last.rev > former.rev {
+            *former = *last;
+        }
+        *last = stamp.max(*last);
     }
 
     /// One plain command, with the deadline that every call has.

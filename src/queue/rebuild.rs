@@ -48,6 +48,8 @@ pub struct Rebuild {
     pub answers: Vec<KeptAnswer>,
     /// The highest that is recorded: the new epoch is higher, and the rev goes on.
     pub stamp: Stamp,
+    /// The highest rev that numbers were skipped for.
+    pub covered: i64,
     /// Until then, by Redis's clock, everything is recorded: what was to come later was missed. 0: unknown.
     pub since: Millis,
 }
@@ -163,5 +165,6 @@ fn arguments(rebuild: &Rebuild, token: &str, is_first: bool, is_last: bool, batc
         .text("skipped", skipped.to_string())
         .text("epoch_recorded", rebuild.stamp.epoch.to_string())
         .text("rev_recorded", rebuild.stamp.rev.to_string())
+        .text("covered", rebuild.covered.to_string())
         .text("since", rebuild.since.to_string())
 }

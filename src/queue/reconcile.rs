@@ -44,6 +44,8 @@ pub struct Reconcile {
     pub skips: Vec<(LineId, u32)>,
     /// In the last batch: something was lost, so that an unknown ticket may be one that nobody recorded.
     pub lost: bool,
+    /// In the last batch: the highest rev that numbers were skipped for.
+    pub covered: i64,
     /// With this batch the restaurant is compared.
     pub last: bool,
 }
@@ -79,6 +81,7 @@ impl Reconcile {
             skip: 0,
             skips: Vec::new(),
             lost: false,
+            covered: 0,
             last: false,
         }
     }
@@ -115,6 +118,7 @@ impl Queue {
             .text("skip", reconcile.skip.to_string())
             .packed("skips", &reconcile.skips)
             .flag("lost", reconcile.lost)
+            .text("covered", reconcile.covered.to_string())
             .flag("last", reconcile.last);
         self.call("reconcile", reconcile.id, &context, arguments).await
     }

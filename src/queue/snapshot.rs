@@ -63,6 +63,7 @@ impl Queue {
                 tickets: Vec::new(),
                 answers: Vec::new(),
                 stamp: Stamp::default(),
+                covered: 0,
                 since: 0,
             },
             "",

@@ -55,6 +55,8 @@ pub(super) struct Found {
     lost: Lost,
     /// Changes that this server had acknowledged and that are in no record.
     changes_lost: u64,
+    /// The highest rev of former lives that Redis, the record or this server knows of.
+    covered: i64,
     /// Numbers that lines pass over, in each line at least the first.
     skip: u32,
     skips: Vec<(LineId, u32)>,
@@ -94,19 +96,19 @@ pub(super) async fn compare(queue: &Queue, db: &Db, id: RestaurantId) -> Result<
     };
     let may_lose = queue.may_lose().await;
     let base = here.bases.last().copied();
-    let came_back_at = base.map_or(here.stamp, |base| base.stamp).max(lost.stamp);
-    let known = queue.known(id);
+    let came_back_at = base.map_or(here.stamp, |base| base.stamp).rev.max(lost.rev_max);
     // What is known of the new life is not lost.
-    let is_former = base.is_none_or(|base| known.epoch < base.life);
-    let changes_lost = if is_former && known > came_back_at { known.rev - came_back_at.rev } else { 0 };
-    let changes_lost = changes_lost.max(0).cast_unsigned();
+    let life = base.map_or(0, |base| base.life);
+    let known = queue.known(id).into_iter().filter(|known| known.epoch < life).map(|known| known.rev).max();
+    let changes_lost = (known.unwrap_or(0) - came_back_at).max(0).cast_unsigned();
     let (mut skip, mut skips) = (0, Vec::new());
     if lost.events > 0 || may_lose || changes_lost > 0 {
         let of = |busiest| rebuild::skip(busiest, lost.unrecorded_s, changes_lost);
         skip = of(0);
         skips = lost.busiest.iter().map(|(line, busiest)| (*line, of(*busiest))).collect();
     }
-    Ok(Compared::Found(Box::new(Found { here, lost, changes_lost, skip, skips })))
+    let covered = known.unwrap_or(0).max(came_back_at);
+    Ok(Compared::Found(Box::new(Found { here, lost, changes_lost, covered, skip, skips })))
 }
 
 /// Puts back what was found to be lost, in batches, of which the last ends the comparison.
@@ -118,18 +120,25 @@ pub(super) async fn put_back(
     found: &Found,
 ) -> Result<(), CompareError> {
     let began = Instant::now();
-    let mut tickets_put_back = 0;
+    let (mut tickets_put_back, mut acted) = (0, false);
     for (index, batch) in batches(id, found)?.into_iter().enumerate() {
         let key = match batch.key.as_str() {
             "" => format!("{}:{index}:{:08x}", found.here.stamp.epoch, content(&batch)),
             named => named.to_owned(),
         };
         match queue.reconcile(&Reconcile { key, ..batch }, None).await? {
-            Ok(outcome) => tickets_put_back += outcome.done.left.unwrap_or(0),
-            // Another server was quicker.
+            // Another server was quicker with this batch, or with all of them.
+            Ok(outcome) if outcome.replayed => {}
             Err(Rejection::Stale) => return Ok(()),
+            Ok(outcome) => {
+                acted = true;
+                tickets_put_back += outcome.done.left.unwrap_or(0);
+            }
             Err(refusal) => return Err(CompareError::Refused(refusal.code())),
         }
+    }
+    if !acted {
+        return Ok(());
     }
     metrics.recorder_put_back.inc_by(tickets_put_back.max(0).cast_unsigned());
     metrics.restaurants_changes_lost.inc_by(found.changes_lost);
@@ -201,6 +210,7 @@ fn batches(id: RestaurantId, found: &Found) -> Result<Vec<Reconcile>, Unreadable
         skip: found.skip,
         skips: found.skips.clone(),
         lost: found.is_older() || found.changes_lost > 0,
+        covered: found.covered,
         last: true,
         ..of_restaurant
     });

@@ -81,6 +81,7 @@ pub fn rebuild_of(
         pace,
         answers: answers(&recorded.answers, &recorded.tickets)?,
         stamp: recorded.stamp,
+        covered: recorded.stamp.rev.saturating_add(i64::try_from(changes_lost).unwrap_or(i64::MAX)),
         since: recorded.caught_up_ms.unwrap_or(0).max(recorded.at),
         tickets: recorded.tickets,
     })

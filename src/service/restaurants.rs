@@ -433,7 +433,7 @@ impl Shared {
     ) -> Result<Opened, OpenError> {
         let began = Instant::now();
         // What this server knows of; others may have answered more.
-        let known = self.queue.known(id);
+        let known = self.queue.known(id).into_iter().max().unwrap_or_default();
         let changes_lost = if known > recorded.stamp { known.rev - recorded.stamp.rev } else { 0 };
         let changes_lost = changes_lost.max(0).cast_unsigned();
         let rebuild = rebuild_of(opening, recorded, changes_lost, replace)?;

@@ -38,7 +38,7 @@ pub struct Condition {
     /// Who knows revoked sessions; a worker without a server needs none.
     pub revocations: Option<Revocations>,
     /// What this server's recorder has not recorded, if it has one.
-    pub lag: Option<Arc<Lag>>,
+    pub lag: Arc<Lag>,
     /// Where it is said.
     pub health: Arc<Health>,
     /// Where it is counted.
@@ -81,9 +81,7 @@ impl Condition {
             self.metrics.auth_revocations_age_seconds.set(read_ago.as_secs_f64());
             self.say("revocations", read_ago <= LATE);
         }
-        if let Some(lag) = &self.lag {
-            self.say("recorder", lag.age() <= LATE);
-        }
+        self.say("recorder", self.lag.age() <= LATE);
         let unserved = self.restaurants.unserved().await;
         self.metrics.restaurants_unserved.set(i64::try_from(unserved).unwrap_or(i64::MAX));
         self.say("restaurants", unserved == 0);

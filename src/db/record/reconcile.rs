@@ -9,16 +9,16 @@ use super::{
     super::{Db, DbError, pool::Transaction, to_i64},
     read::{RecordedAnswer, UNKNOWN_S, busiest},
 };
-use crate::domain::{Base, LineId, RestaurantId, Stamp};
+use crate::domain::{Base, LineId, RestaurantId};
 
 /// What was recorded of a restaurant and is not in Redis any more.
 #[derive(Clone, Debug, Default)]
 pub struct Lost {
     /// Events that Redis does not know.
     pub events: i64,
-    /// The last of them.
-    pub stamp: Stamp,
-    /// When that happened, by Redis's clock.
+    /// The highest rev among them.
+    pub rev_max: i64,
+    /// When the last of them happened, by Redis's clock.
     pub at: i64,
     /// The tickets they changed, packed as recorded.
     pub tickets: Vec<Vec<u8>>,
@@ -113,7 +113,7 @@ async fn of(transaction: &mut Transaction, id: RestaurantId, bases: &[Base]) -> 
     let lives: Vec<i64> = bases.iter().map(|base| base.life).collect();
     let events = sqlx::query!(
         r#"SELECT count(*) AS "count!", coalesce(max(at), 0) AS "at!",
-             (max(ARRAY[events.epoch, events.rev]))[1] AS epoch, (max(ARRAY[events.epoch, events.rev]))[2] AS rev
+             coalesce(max(events.rev), 0) AS "rev_max!"
            FROM events, unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS base (epoch, rev, life)
            WHERE aggregate = $1 AND (events.epoch, events.rev) > (base.epoch, base.rev) AND events.epoch < base.life"#,
         aggregate,
@@ -189,14 +189,8 @@ async fn of(transaction: &mut Transaction, id: RestaurantId, bases: &[Base]) -> 
     )
     .fetch_all(&mut **transaction)
     .await?;
-    let mut lost = Lost {
-        events: events.count,
-        stamp: Stamp { epoch: events.epoch.unwrap_or_default(), rev: events.rev.unwrap_or_default() },
-        at: events.at,
-        tickets,
-        answers,
-        ..Lost::default()
-    };
+    let mut lost =
+        Lost { events: events.count, rev_max: events.rev_max, at: events.at, tickets, answers, ..Lost::default() };
     let mut left = HashMap::new();
     for row in parts {
         if let Some(item) = row.part.strip_prefix("stock:") {

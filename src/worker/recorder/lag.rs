@@ -52,7 +52,9 @@ pub struct Lag {
 }
 
 impl Lag {
-    pub(super) fn new(queue: Queue, log: Log) -> Self {
+    /// The logs of this queue, of which nobody has said anything yet.
+    #[must_use]
+    pub fn new(queue: Queue, log: Log) -> Self {
         let unknown = Look { position: Position::START, oldest_at: None, recorder_at: None, is_ours: false };
         Self { queue, log, looks: Mutex::new(vec![unknown; Partition::all().count()]) }
     }

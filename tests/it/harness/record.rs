@@ -82,6 +82,7 @@ impl Record {
             tickets: self.tickets.values().filter(|(day, _)| kept.contains(day)).map(|(_, it)| it.0.clone()).collect(),
             answers: self.answers.clone(),
             stamp: self.stamp,
+            covered: self.stamp.rev,
             since,
         }
     }

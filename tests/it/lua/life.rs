@@ -110,7 +110,7 @@ async fn a_snapshot_holds_every_live_ticket() {
     let scripts = script::load_all(true);
     let (mut eval, keys) = (redis::cmd("EVAL"), shop.queue.keys().of_restaurant(shop.id));
     eval.arg(&scripts["snapshot"].text).arg(keys.len()).arg(keys);
-    eval.arg(&[&shop.id.to_string(), "", "0", "timer", "", "", "", "", "0", "0"]);
+    eval.arg(&[&shop.id.to_string(), "", "0", "timer", "", "", "", "", "0", "0", ""]);
     let reply: Vec<String> = eval.query_async(&mut shop.redis().await).await.expect("a refusal");
     assert_eq!(reply, ["refused", "new_source"]);
     cover.saw("new_source");

@@ -140,6 +140,28 @@ async fn what_may_be_recorded_nowhere_is_passed_over_in_each_line() {
     assert_eq!(shop.join("A").await.number, "A103", "once");
 }
 
+/// Another server compares, which was told of nothing; this one was told of more than Redis and record have.
+#[tokio::test]
+async fn what_another_server_was_told_is_passed_over() {
+    let unopened = Shop::unopened();
+    let settings = QueueSettings { namespace: format!("n{}", unopened.id), guarded: true, may_lose: None };
+    let server = || Queue::new(&given("WAITLESS_TEST_REDIS_URL"), &settings).expect("a URL");
+    let shop = Shop { queue: server(), ..unopened };
+    shop.queue.load(&shop.opening(&Layout::default()), Some(shop.now)).await.expect("Redis").expect("not loaded");
+    for _ in 0..3 {
+        shop.join("A").await;
+    }
+    let other = Shop { queue: server(), id: shop.id, now: shop.now, alone: false };
+    shop.become_another().await;
+    shop.set_field("revs", &shop.id.to_string(), "2").await;
+    reconcile(&other, &Reconcile { covered: 2, ..the_end(&other) }).await.expect("compared");
+    // It knows of rev 4.
+    assert_eq!(shop.join("A").await.number, format!("A{}", 3 + 2 + 100 + 1));
+    assert_eq!(shop.join("A").await.number, "A107", "once");
+    assert_eq!(shop.join("B").await.number, "B103", "each line");
+    assert_eq!(other.join("B").await.number, "B104");
+}
+
 /// A neighbour in the partition that is loaded begins a new epoch, but Redis is the same.
 #[tokio::test]
 async fn a_new_epoch_of_the_same_redis_is_no_new_life() {
