@@ -17,7 +17,7 @@ local function was_touched(record_here)
   return (record_here.epoch or 0) >= since_life
 end
 
--- Whether somebody has asked with this key again, in vain for its answer: while the record did not answer, it acted again.
+-- Whether somebody has asked with this key again: while the record did not answer, that acted again.
 local function acted_again(key)
   local kept = key and key ~= '' and redis.call('HGET', K.idem, key)
   return kept and cmsgpack.unpack(kept).reply[2] >= since_life

@@ -6,7 +6,7 @@ use super::{
     call::{Arguments, CallContext, Reply, decode_refusal},
     keys::Partition,
 };
-use crate::domain::{Actor, Base, Rejection, RestaurantId, Role, Stamp};
+use crate::domain::{Actor, Base, Millis, Rejection, RestaurantId, Role, Stamp};
 
 /// How a restaurant's live state stands to the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Uncompared {
     pub stamp: Stamp,
     /// Its business day.
     pub day: String,
+    /// When the recorder confirmed last that all was recorded, as far as this copy knows; 0: never.
+    pub confirmed_at: Millis,
     /// Where it stood each time that Redis became another process since it was compared last, oldest first; at least
     /// one.
     pub bases: Vec<Base>,
@@ -53,6 +55,7 @@ impl Queue {
         let stamp = Stamp { epoch: reply.int()?, rev: reply.int()? };
         self.note_epoch(partition, stamp.epoch);
         let day = reply.text()?;
+        let confirmed_at = reply.int()?;
         let mut bases = Vec::new();
         while !reply.is_empty() {
             let life = reply.int()?;
@@ -61,6 +64,6 @@ impl Queue {
         if bases.is_empty() {
             return Ok(Comparison::Compared);
         }
-        Ok(Comparison::Uncompared(Uncompared { stamp, day, bases }))
+        Ok(Comparison::Uncompared(Uncompared { stamp, day, confirmed_at, bases }))
     }
 }

@@ -24,6 +24,10 @@ use crate::{
     },
 };
 
+/// While nothing happens, a recorder confirms every two seconds in Redis that all is recorded, and every second in the
+/// record: a copy that is further behind is an older one.
+const CONFIRMED_WITHIN_MS: i64 = 5_000;
+
 /// Why a restaurant cannot be compared now.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CompareError {
@@ -53,6 +57,8 @@ pub(super) enum Compared {
 pub(super) struct Found {
     here: Uncompared,
     lost: Lost,
+    /// Redis came back with a copy from before the record was last complete.
+    is_older_copy: bool,
     /// Changes that this server had acknowledged and that are in no record.
     changes_lost: u64,
     /// The highest rev of former lives that Redis, the record or this server knows of.
@@ -66,6 +72,11 @@ impl Found {
     /// Whether something has to be put back.
     pub(super) fn is_older(&self) -> bool {
         self.lost.events > 0
+    }
+
+    /// Whether something may be lost for good.
+    fn has_lost(&self) -> bool {
+        self.is_older() || self.is_older_copy || self.changes_lost > 0
     }
 
     /// The business day at which Redis came back, if the record is at a later one.
@@ -101,14 +112,16 @@ pub(super) async fn compare(queue: &Queue, db: &Db, id: RestaurantId) -> Result<
     let life = base.map_or(0, |base| base.life);
     let known = queue.known(id).into_iter().filter(|known| known.epoch < life).map(|known| known.rev).max();
     let changes_lost = (known.unwrap_or(0) - came_back_at).max(0).cast_unsigned();
+    // A copy that lacks the last confirmations is older, though nothing that was recorded is missing.
+    let is_older_copy = here.confirmed_at > 0 && lost.caught_up_ms - here.confirmed_at > CONFIRMED_WITHIN_MS;
     let (mut skip, mut skips) = (0, Vec::new());
-    if lost.events > 0 || may_lose || changes_lost > 0 {
+    if lost.events > 0 || may_lose || changes_lost > 0 || is_older_copy {
         let of = |busiest| rebuild::skip(busiest, lost.unrecorded_s, changes_lost);
         skip = of(0);
         skips = lost.busiest.iter().map(|(line, busiest)| (*line, of(*busiest))).collect();
     }
     let covered = known.unwrap_or(0).max(came_back_at);
-    Ok(Compared::Found(Box::new(Found { here, lost, changes_lost, covered, skip, skips })))
+    Ok(Compared::Found(Box::new(Found { here, lost, is_older_copy, changes_lost, covered, skip, skips })))
 }
 
 /// Puts back what was found to be lost, in batches, of which the last ends the comparison.
@@ -142,7 +155,7 @@ pub(super) async fn put_back(
     }
     metrics.recorder_put_back.inc_by(tickets_put_back.max(0).cast_unsigned());
     metrics.restaurants_changes_lost.inc_by(found.changes_lost);
-    if found.is_older() || found.changes_lost > 0 {
+    if found.has_lost() {
         tracing::warn!(
             restaurant.id = %id,
             events_put_back = found.lost.events,
@@ -209,7 +222,7 @@ fn batches(id: RestaurantId, found: &Found) -> Result<Vec<Reconcile>, Unreadable
     batches.push(Reconcile {
         skip: found.skip,
         skips: found.skips.clone(),
-        lost: found.is_older() || found.changes_lost > 0,
+        lost: found.has_lost(),
         covered: found.covered,
         last: true,
         ..of_restaurant

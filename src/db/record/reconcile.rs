@@ -34,6 +34,8 @@ pub struct Lost {
     pub answers: Vec<RecordedAnswer>,
     /// Seconds since the record was complete: so long something may have happened that is in no record.
     pub unrecorded_s: f64,
+    /// Redis's clock when it was; 0: never.
+    pub caught_up_ms: i64,
     /// Most parties that joined a line within one second of its business day.
     pub busiest: Vec<(LineId, i64)>,
 }
@@ -77,8 +79,8 @@ pub async fn lost(db: &Db, partition: u16, id: RestaurantId, bases: &[Base]) -> 
         if let Some(epoch) = recorded.filter(|epoch| *epoch >= life) {
             return Ok(Compared::EpochIsUsed(epoch));
         }
-        let unrecorded_s = end_former_lives(&mut transaction, partition, life).await?;
-        let mut lost = Lost { unrecorded_s, ..of(&mut transaction, id, bases).await? };
+        let (unrecorded_s, caught_up_ms) = end_former_lives(&mut transaction, partition, life).await?;
+        let mut lost = Lost { unrecorded_s, caught_up_ms, ..of(&mut transaction, id, bases).await? };
         lost.busiest = busiest(&mut transaction, id).await?;
         transaction.commit().await?;
         Ok(Compared::Lost(lost))
@@ -87,11 +89,11 @@ pub async fn lost(db: &Db, partition: u16, id: RestaurantId, bases: &[Base]) -> 
 }
 
 /// A batch that is being committed is waited for; one of an earlier life that comes later is refused. Answers for how
-/// long the record was not complete.
-async fn end_former_lives(transaction: &mut Transaction, partition: u16, life: i64) -> Result<f64, DbError> {
+/// long the record was not complete, and when it was.
+async fn end_former_lives(transaction: &mut Transaction, partition: u16, life: i64) -> Result<(f64, i64), DbError> {
     let partition = partition.cast_signed();
     let recorder = sqlx::query!(
-        "SELECT epoch, extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s
+        "SELECT epoch, caught_up_ms, extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s
          FROM recorder WHERE partition = $1 FOR UPDATE",
         partition
     )
@@ -103,7 +105,7 @@ async fn end_former_lives(transaction: &mut Transaction, partition: u16, life: i
             .execute(&mut **transaction)
             .await?;
     }
-    Ok(recorder.unrecorded_s.unwrap_or(UNKNOWN_S).max(0.0))
+    Ok((recorder.unrecorded_s.unwrap_or(UNKNOWN_S).max(0.0), recorder.caught_up_ms.unwrap_or(0)))
 }
 
 async fn of(transaction: &mut Transaction, id: RestaurantId, bases: &[Base]) -> Result<Lost, DbError> {

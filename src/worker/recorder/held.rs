@@ -108,6 +108,8 @@ impl Held {
         tracing::debug!(from = self.epoch, to = epoch, "another epoch: the log is read from its first entry");
         (self.epoch, self.position, self.at_the_end) = (epoch, Position::START, false);
         (self.compared, self.waits_since) = (false, Instant::now());
+        // An older copy was confirmed long ago: that is done anew before the record says that it is complete again.
+        self.trimmed_at = None;
         self.seen.clear();
         true
     }

@@ -81,6 +81,9 @@ const DEEP_AT_ONCE: usize = 3;
 /// Between two times that a partition's log is trimmed.
 const TRIM_PERIOD: Duration = Duration::from_secs(1);
 
+/// Between two times that Redis is told that all is recorded, while nothing happens: by that an older copy is known.
+const CONFIRM_PERIOD: Duration = Duration::from_secs(2);
+
 /// Records until `stop`; then gives up the leases, so that others go on at once.
 pub async fn run(recorder: Recorder, stop: CancellationToken) {
     let mut recorder = recorder;
@@ -351,7 +354,12 @@ impl Recorder {
     /// Cuts off what is recorded. That it fails does no harm: it is done next time.
     async fn trim(&mut self) {
         for (partition, held) in &mut self.held {
-            if !held.untrimmed || held.trimmed_at.is_some_and(|at| at.elapsed() < TRIM_PERIOD) {
+            let period = match held.untrimmed {
+                true => TRIM_PERIOD,
+                false if held.is_at_the_end() && held.restaurants().next().is_some() => CONFIRM_PERIOD,
+                false => continue,
+            };
+            if held.trimmed_at.is_some_and(|at| at.elapsed() < period) {
                 continue;
             }
             match self.queue.trim(*partition, &held.position.to_string(), None).await {

@@ -175,7 +175,7 @@ impl Shop {
     /// The record has nothing that is not here.
     pub async fn end_comparison(&self) {
         let key = format!("{:016x}", rand::rng().random::<u64>());
-        let nothing = Reconcile { key, last: true, ..Reconcile::nothing(self.id) };
+        let nothing = Reconcile { key, covered: 1_000, last: true, ..Reconcile::nothing(self.id) };
         self.queue.reconcile(&nothing, Some(self.now)).await.expect("Redis answers").expect("not compared");
     }
 

@@ -21,7 +21,7 @@ async fn trim(shop: &Shop, upto: &str) {
 }
 
 fn the_end(shop: &Shop) -> Reconcile {
-    Reconcile { key: "the end".to_owned(), last: true, ..Reconcile::nothing(shop.id) }
+    Reconcile { key: "the end".to_owned(), covered: 1_000, last: true, ..Reconcile::nothing(shop.id) }
 }
 
 async fn reconcile(shop: &Shop, what: &Reconcile) -> Result<(), Rejection> {
@@ -241,6 +241,7 @@ async fn what_is_recorded_leaves_the_log() {
         .expect("XRANGE");
     trim(&shop, &entries.ids[2].id).await;
     assert_eq!(shop.events().await.iter().map(|event| event.rev).collect::<Vec<_>>(), [4, 5], "up to and with it");
+    assert_eq!(shop.field("src", "confirmed").await, Some(shop.now));
     trim(&shop, "0-0").await;
     assert_eq!(shop.events().await.len(), 2);
     cover.saw("trimmed");
