@@ -174,7 +174,7 @@ async fn every_kind_one_after_the_other() {
         if kind == Kind::Flushall {
             flushes.push(Instant::now());
         }
-        let healed = kind.play(&mut house, &mut random, plan.load).await;
+        let healed = kind.play(&mut house, &mut random).await;
         let of_kind = played.entry(kind.name()).or_default();
         let ready_s = ready_again(&house, &judge, healed).await;
         // People go on for a while, in which a screen may yet find out that it was cut off.

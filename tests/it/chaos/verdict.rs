@@ -137,7 +137,8 @@ pub async fn of(judge: &Judge, database: &mut PgConnection, flushes: &[Instant])
             if !told.insert(at) {
                 verdict.doubled.push(format!("{name}: two were answered the same at {at:?}"));
             }
-        } else if one.replayed {
+        } else if one.replayed || counts && name == "guest-cancel" {
+            // A guest who cancels again is told the ticket as it is, too.
             let r#ref = ticket_in(&one.body).and_then(|ticket| ticket["ref"].as_str()).unwrap_or_default();
             *told_anew.entry((r#ref.to_owned(), event_of(name))).or_default() += 1;
         } else if counts {
