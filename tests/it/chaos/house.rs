@@ -19,7 +19,6 @@ const DISK: &str = "2g";
 
 pub struct House {
     pub dev: Dev,
-    http: reqwest::Client,
     port: u16,
     /// What each supervisor has said.
     logs: Vec<TempDir>,
@@ -36,8 +35,7 @@ impl House {
         drop(listener);
         let logs = folder();
         let dev = start(&disk, port, &logs);
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build().expect("a client");
-        Some(Self { dev, http, port, logs: vec![logs], disk })
+        Some(Self { dev, port, logs: vec![logs], disk })
     }
 
     /// Kills the supervisor, and starts another where it was.
@@ -47,11 +45,6 @@ impl House {
         let logs = folder();
         self.dev = start(&self.disk, self.port, &logs);
         self.logs.push(logs);
-    }
-
-    pub async fn is_ready(&self) -> bool {
-        let answer = self.http.get(format!("{}/readyz", self.dev.url)).send().await;
-        answer.is_ok_and(|answer| answer.status() == 200)
     }
 
     /// A part and all that it started, the part first.

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -141,16 +141,23 @@ pub struct Judge {
     http: reqwest::Client,
     token: String,
     before: Value,
-    ledger: Mutex<Ledger>,
+    ledger: Arc<Mutex<Ledger>>,
 }
 
 impl Judge {
     /// From what the queue is now on; `token` is of staff.
     pub async fn new(base: &str, token: String) -> Self {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(15)).build().expect("a client");
-        let mut judge = Self { base: base.to_owned(), http, token, before: Value::Null, ledger: Mutex::default() };
+        let mut judge = Self { base: base.to_owned(), http, token, before: Value::Null, ledger: Arc::default() };
         judge.before = judge.read(&format!("{RESTAURANT}/queue")).await.expect("the queue can be read");
         judge
+    }
+
+    /// The same judge for a runtime of its own, which the rest of the test does not slow down.
+    pub fn aside(&self) -> Self {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(15)).build().expect("a client");
+        let (base, token) = (self.base.clone(), self.token.clone());
+        Self { base, http, token, before: self.before.clone(), ledger: Arc::clone(&self.ledger) }
     }
 
     pub fn base(&self) -> &str {
@@ -277,7 +284,13 @@ impl Judge {
         (answer.status == 200).then_some(answer.body)
     }
 
-    /// The same, asked again until the answer is definite: status and body.
+    /// Whether the server says that it is ready, soon.
+    pub async fn is_ready(&self) -> bool {
+        let asked = self.http.get(format!("{}/readyz", self.base)).timeout(Duration::from_secs(2));
+        answer_to(asked).await.status == 200
+    }
+
+    /// A read by staff, asked again until the answer is definite: status and body.
     pub async fn read_definite(&self, path: &str) -> (u16, Value) {
         let began = Instant::now();
         loop {
