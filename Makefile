@@ -2,7 +2,7 @@
 # WAITLESS_* variables pass through: `WAITLESS_LISTEN=127.0.0.1:9000 make run`.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults soak bench bench-peers million upgrade-test bench-record bench-join bench-micro servers screenshots lighthouse
+.PHONY: help run test check faults chaos soak bench bench-peers million upgrade-test bench-record bench-join bench-micro servers screenshots lighthouse
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,6 +20,9 @@ check: ## format, lints, documentation and the pages' own checks only
 
 faults: ## every fault at full size; writes target/faults.json
 	@tests/faults
+
+chaos: ## every kind of fault mixed for WAITLESS_CHAOS_MINUTES (16) on a busy machine; writes target/chaos.json
+	@tests/chaos
 
 bench: ## the hub measured, beside what the kernel alone costs; writes target/bench.json and .html
 	@tests/bench

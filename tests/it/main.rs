@@ -2,6 +2,7 @@
 //! they use and exports their URLs.
 
 mod api;
+mod chaos;
 mod concurrency;
 mod db;
 mod dev;

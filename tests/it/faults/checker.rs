@@ -6,7 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -72,6 +72,11 @@ impl Operation {
         Self { name: "guest-cancel", method: Method::DELETE, path, body: None, by_staff: false, about }
     }
 
+    /// By how many units it changes what is left of an item.
+    pub fn by(&self) -> Option<i64> {
+        self.body.as_ref()?["by"].as_i64()
+    }
+
     pub fn adjust(item: &str, by: i64) -> Self {
         let path = format!("{RESTAURANT}/stock/{item}/adjust");
         let (body, about) = (Some(json!({ "by": by })), Some(item.to_owned()));
@@ -86,7 +91,7 @@ pub struct Answer {
     pub status: u16,
     pub code: String,
     pub body: Value,
-    replayed: bool,
+    pub replayed: bool,
     pub retry_after_s: Option<u64>,
     /// From sending to the whole answer, or to the end of the connection.
     pub took_s: f64,
@@ -106,11 +111,15 @@ impl Answer {
 }
 
 /// A definite answer.
-struct Settled {
-    operation: Operation,
-    key: String,
-    status: u16,
-    body: Value,
+#[derive(Clone)]
+pub struct Settled {
+    pub operation: Operation,
+    pub key: String,
+    pub status: u16,
+    pub body: Value,
+    /// It was given before, and is given again.
+    pub replayed: bool,
+    pub at: Instant,
 }
 
 #[derive(Default)]
@@ -132,16 +141,23 @@ pub struct Judge {
     http: reqwest::Client,
     token: String,
     before: Value,
-    ledger: Mutex<Ledger>,
+    ledger: Arc<Mutex<Ledger>>,
 }
 
 impl Judge {
     /// From what the queue is now on; `token` is of staff.
     pub async fn new(base: &str, token: String) -> Self {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(15)).build().expect("a client");
-        let mut judge = Self { base: base.to_owned(), http, token, before: Value::Null, ledger: Mutex::default() };
+        let mut judge = Self { base: base.to_owned(), http, token, before: Value::Null, ledger: Arc::default() };
         judge.before = judge.read(&format!("{RESTAURANT}/queue")).await.expect("the queue can be read");
         judge
+    }
+
+    /// The same judge for a runtime of its own, which the rest of the test does not slow down.
+    pub fn aside(&self) -> Self {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(15)).build().expect("a client");
+        let (base, token) = (self.base.clone(), self.token.clone());
+        Self { base, http, token, before: self.before.clone(), ledger: Arc::clone(&self.ledger) }
     }
 
     pub fn base(&self) -> &str {
@@ -159,6 +175,28 @@ impl Judge {
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every definite answer so far.
+    pub fn settled(&self) -> Vec<Settled> {
+        self.ledger().settled.clone()
+    }
+
+    /// What was answered against the promises, whatever broke.
+    pub fn broken_promises(&self) -> Vec<String> {
+        let ledger = self.ledger();
+        let mut broken = ledger.untrue.clone();
+        if ledger.without_retry_after > 0 {
+            broken.push(format!("{} times 503 without Retry-After", ledger.without_retry_after));
+        }
+        let internal = ledger.answers.iter().filter(|(kind, _)| kind.starts_with("500"));
+        broken.extend(internal.map(|(kind, times)| format!("{times} times {kind}")));
+        broken
+    }
+
+    /// As the queue was when it all began.
+    pub fn before(&self) -> &Value {
+        &self.before
     }
 
     /// Operations acknowledged so far.
@@ -221,8 +259,10 @@ impl Judge {
                 if answer.replayed && refused && !perhaps_done {
                     self.ledger().untrue.push(format!("{}: refused, and done", operation.name));
                 }
-                let (status, body) = (answer.status, answer.body);
-                self.ledger().settled.push(Settled { operation: operation.clone(), key, status, body: body.clone() });
+                let (status, body, replayed) = (answer.status, answer.body, answer.replayed);
+                let operation = operation.clone();
+                let settled = Settled { operation, key, status, body: body.clone(), replayed, at: Instant::now() };
+                self.ledger().settled.push(settled);
                 return (status, body);
             }
             assert!(began.elapsed() < PATIENCE, "{}: no definite answer, lastly {}", operation.name, answer.kind());
@@ -242,6 +282,25 @@ impl Judge {
     pub async fn read(&self, path: &str) -> Option<Value> {
         let answer = answer_to(self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token)).await;
         (answer.status == 200).then_some(answer.body)
+    }
+
+    /// Whether the server says that it is ready, soon.
+    pub async fn is_ready(&self) -> bool {
+        let asked = self.http.get(format!("{}/readyz", self.base)).timeout(Duration::from_secs(2));
+        answer_to(asked).await.status == 200
+    }
+
+    /// A read by staff, asked again until the answer is definite: status and body.
+    pub async fn read_definite(&self, path: &str) -> (u16, Value) {
+        let began = Instant::now();
+        loop {
+            let answer = answer_to(self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token)).await;
+            if !matches!(answer.status, 0 | 429 | 502..=504) {
+                return (answer.status, answer.body);
+            }
+            assert!(began.elapsed() < PATIENCE, "{path}: no definite answer, lastly {}", answer.kind());
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// Waits until every screen shows, as live, what the queue is, and the queue has all that was acknowledged.
@@ -266,7 +325,7 @@ impl Judge {
     }
 
     /// What is not right yet: on screens that are told at once, and on phones further back.
-    async fn differences(&self, screens: &[Screen]) -> (Vec<String>, Vec<String>) {
+    pub async fn differences(&self, screens: &[Screen]) -> (Vec<String>, Vec<String>) {
         let nothing = |what: &str| (vec![what.to_owned()], Vec::new());
         let Some(mut queue) = self.read(&format!("{RESTAURANT}/queue")).await else { return nothing("no queue") };
         let Some(board) = self.read(&format!("{RESTAURANT}/board")).await else { return nothing("no board") };
@@ -274,12 +333,13 @@ impl Judge {
             return nothing("the queue lags");
         }
         rank(&mut queue);
+        let reading = screens.iter().map(async |screen| match &screen.kind {
+            Kind::Phone(id) => self.read(&format!("/v1/tickets/{id}")).await,
+            Kind::Board | Kind::Console => None,
+        });
+        let tickets: Vec<Option<Value>> = stream::iter(reading).buffered(8).collect().await;
         let (mut near, mut far) = (Vec::new(), Vec::new());
-        for screen in screens {
-            let ticket = match &screen.kind {
-                Kind::Phone(id) => self.read(&format!("/v1/tickets/{id}")).await,
-                Kind::Board | Kind::Console => None,
-            };
+        for (screen, ticket) in screens.iter().zip(tickets) {
             let told_at_once = ticket.as_ref().is_none_or(|ticket| ticket["ahead"].as_i64().unwrap_or(0) <= 5);
             if let Err(problem) = compare(screen, &queue, &board, ticket.as_ref()) {
                 if told_at_once { near.push(problem) } else { far.push(problem) }

@@ -2,7 +2,7 @@
 //! the server. Small here; `make faults` runs the same at full size (`WAITLESS_TEST_SCALE`).
 
 mod bounded;
-mod checker;
+pub mod checker;
 mod clocks;
 mod clusters;
 mod crowd;
@@ -20,7 +20,7 @@ mod redis_stalls;
 pub mod report;
 pub mod screens;
 mod server_killed;
-mod stage;
+pub mod stage;
 mod supervisor;
 mod wire;
 

@@ -187,6 +187,19 @@ impl Disk {
         None
     }
 
+    /// So large from now on, or as large as what is on it.
+    pub fn resize(&self, size: &str) {
+        let status = Command::new("mount").args(["-o", &format!("remount,size={size}")]).arg(self.0.path()).status();
+        assert!(status.expect("mount is there").success(), "resized to {size}");
+    }
+
+    /// What is on it, in KiB.
+    pub fn used_kib(&self) -> u64 {
+        let said = Command::new("df").args(["-k", "--output=used"]).arg(self.0.path()).output().expect("df is there");
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        said.lines().nth(1).and_then(|used| used.trim().parse().ok()).expect("a number")
+    }
+
     /// Fills the disk; removing the file makes room again.
     pub fn fill(&self) -> PathBuf {
         let path = self.0.path().join("filler");

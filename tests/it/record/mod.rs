@@ -13,7 +13,7 @@ mod refused;
 mod stage;
 mod stock_once;
 mod troubles;
-mod whole;
+pub mod whole;
 
 /// How much larger than in `make test` a case is to be.
 fn scale() -> usize {

@@ -72,7 +72,14 @@ fn the_server_does_not_unwrap_allow_or_print() {
 
 #[test]
 fn checkers_share_no_code_with_what_they_check() {
-    let checkers = ["faults/checker.rs", "faults/crowd.rs", "faults/screens.rs", "replay.rs"];
+    let checkers = [
+        "chaos/people.rs",
+        "chaos/verdict.rs",
+        "faults/checker.rs",
+        "faults/crowd.rs",
+        "faults/screens.rs",
+        "replay.rs",
+    ];
     let mut problems = Vec::new();
     for path in checkers.map(|path| format!("tests/it/{path}")) {
         for (number, line) in code(&super::read(&path)) {
