@@ -3,7 +3,7 @@
 -- compared with the record; nowhere, when it was compared since.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: epoch_recorded
--- REPLY: standing epoch rev day confirmed (life epoch rev)… | not_loaded
+-- REPLY: standing epoch rev day confirmed covered (life epoch rev)… | not_loaded
 -- EVENT: none
 -- COST: O(1)
 --@use keys call state
@@ -13,7 +13,7 @@ look_at_source()
 if redis.call('HEXISTS', K.meta, 'restaurant') == 0 then return refuse('not_loaded') end
 local rev_here = tonumber(redis.call('HGET', K.revs, restaurant_id) or 0)
 local confirmed = tonumber(redis.call('HGET', K.src, 'confirmed') or 0)
-local reply = { 'standing', epoch, rev_here, restaurant().day, confirmed }
+local reply = { 'standing', epoch, rev_here, restaurant().day, confirmed, tonumber(meta('covered') or 0) }
 if is_compared() then return reply end
 -- The record knows this epoch from a former life: two began within one second, and nobody remembered.
 if tonumber(epoch_recorded) >= life and epoch_recorded ~= '0' then

@@ -28,6 +28,8 @@ pub struct Uncompared {
     pub day: String,
     /// When the recorder confirmed last that all was recorded, as far as this copy knows; 0: never.
     pub confirmed_at: Millis,
+    /// The highest rev of former lives that numbers were skipped for.
+    pub covered: i64,
     /// Where it stood each time that Redis became another process since it was compared last, oldest first; at least
     /// one.
     pub bases: Vec<Base>,
@@ -55,7 +57,7 @@ impl Queue {
         let stamp = Stamp { epoch: reply.int()?, rev: reply.int()? };
         self.note_epoch(partition, stamp.epoch);
         let day = reply.text()?;
-        let confirmed_at = reply.int()?;
+        let (confirmed_at, covered) = (reply.int()?, reply.int()?);
         let mut bases = Vec::new();
         while !reply.is_empty() {
             let life = reply.int()?;
@@ -64,6 +66,6 @@ impl Queue {
         if bases.is_empty() {
             return Ok(Comparison::Compared);
         }
-        Ok(Comparison::Uncompared(Uncompared { stamp, day, confirmed_at, bases }))
+        Ok(Comparison::Uncompared(Uncompared { stamp, day, confirmed_at, covered, bases }))
     }
 }

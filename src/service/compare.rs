@@ -17,7 +17,7 @@ use crate::{
         self, Db, DbError,
         record::reconcile::{self, Lost, LostStock},
     },
-    domain::{Actor, Command, Kept, LineId, LineRecord, Rejection, RestaurantId, RestaurantRecord, Role},
+    domain::{Actor, Command, Kept, LineId, LineRecord, Rejection, RestaurantId, RestaurantRecord, Role, Stamp},
     metrics::Metrics,
     queue::{
         CallContext, Comparison, Queue, QueueError, Reconcile, StockChange, Uncompared, keys::Partition, log::Answer,
@@ -108,10 +108,15 @@ pub(super) async fn compare(queue: &Queue, db: &Db, id: RestaurantId) -> Result<
     let may_lose = queue.may_lose().await;
     let base = here.bases.last().copied();
     let came_back_at = base.map_or(here.stamp, |base| base.stamp).rev.max(lost.rev_max);
-    // What is known of the new life is not lost.
-    let life = base.map_or(0, |base| base.life);
-    let known = queue.known(id).into_iter().filter(|known| known.epoch < life).map(|known| known.rev).max();
-    let changes_lost = (known.unwrap_or(0) - came_back_at).max(0).cast_unsigned();
+    // What is known of the new life is not lost; what is known of lives before Redis's own was passed over already.
+    let (life, own_epoch) = base.map_or((0, 0), |base| (base.life, base.stamp.epoch));
+    let known = queue.known(id).into_iter().filter(|known| known.epoch < life);
+    let lost_of = |known: &Stamp| match known.epoch == own_epoch {
+        true => known.rev - came_back_at,
+        false => known.rev - came_back_at.max(here.covered),
+    };
+    let changes_lost = known.clone().map(|known| lost_of(&known)).max().unwrap_or(0).max(0).cast_unsigned();
+    let covered = known.map(|known| known.rev).max().unwrap_or(0).max(came_back_at).max(here.covered);
     // A copy that lacks the last confirmations is older, though nothing that was recorded is missing.
     let is_older_copy = here.confirmed_at > 0 && lost.caught_up_ms - here.confirmed_at > CONFIRMED_WITHIN_MS;
     let (mut skip, mut skips) = (0, Vec::new());
@@ -120,7 +125,6 @@ pub(super) async fn compare(queue: &Queue, db: &Db, id: RestaurantId) -> Result<
         skip = of(0);
         skips = lost.busiest.iter().map(|(line, busiest)| (*line, of(*busiest))).collect();
     }
-    let covered = known.unwrap_or(0).max(came_back_at);
     Ok(Compared::Found(Box::new(Found { here, lost, is_older_copy, changes_lost, covered, skip, skips })))
 }
 
