@@ -23,6 +23,9 @@ use crate::{
 /// A partition is recorded after so long, should one of its restaurants never be compared: it must not hold up others.
 const COMPARED_MAX: Duration = Duration::from_secs(30);
 
+/// The record says that it is complete only while Redis takes the same word: else its copy would look like an older one.
+const CONFIRMED_MAX: Duration = Duration::from_secs(4);
+
 /// A partition and its record.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -181,7 +184,8 @@ impl Held {
 
     /// What is to be told about being caught up, once. Where nothing ever happened nobody needs to know.
     pub(super) fn take_caught_up(&mut self, partition: Partition) -> Option<CaughtUp> {
-        let (at_ms, looked) = self.caught_up_at.take().filter(|_| !self.aggregates.is_empty())?;
+        let is_confirmed = self.trimmed_at.is_some_and(|at| at.elapsed() < CONFIRMED_MAX);
+        let (at_ms, looked) = self.caught_up_at.take().filter(|_| is_confirmed && !self.aggregates.is_empty())?;
         Some(CaughtUp { partition: partition.index(), fence: self.fence, at_ms, ago: looked.elapsed() })
     }
 }

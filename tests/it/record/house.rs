@@ -354,14 +354,20 @@ impl House {
 
     /// Waits until the life that Redis is in was compared with the record, and everything is recorded.
     pub async fn compared(&self) {
+        let mut seen = String::new();
         until("this life of Redis was compared with the record", async || {
-            self.queue().await["epoch"].as_i64().filter(|epoch| *epoch > self.lost_epoch)?;
+            let epoch = self.queue().await["epoch"].as_i64()?;
             let keys: Vec<String> = self.redis.ask(&["KEYS", "*:meta"]).await.ok()?;
             let meta = keys.first()?;
             let src = format!("{}:src", meta.rsplitn(3, ':').last()?);
             let compared: Option<i64> = self.redis.ask(&["HGET", meta, "compared"]).await.ok()?;
             let life: Option<i64> = self.redis.ask(&["HGET", &src, "life"]).await.ok()?;
-            (compared? >= life?).then_some(())
+            let now = format!("epoch {epoch} after {}, compared {compared:?} in life {life:?}", self.lost_epoch);
+            if seen != now {
+                println!("{now}");
+                seen = now;
+            }
+            (epoch > self.lost_epoch && compared? >= life?).then_some(())
         })
         .await;
         self.recorded().await;
