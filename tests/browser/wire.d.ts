@@ -1030,6 +1030,16 @@ export interface components {
             /** @description `queue`. */
             type: components["schemas"]["FrameType"];
         };
+        /** @description `ok`, and what does not work all the same: the line goes on without it. */
+        Ready: {
+            /**
+             * @description Of `postgres`, `recorder`, `timers`, `restaurants`, `revocations`; others may come.
+             * @example []
+             */
+            degraded: string[];
+            /** @example ok */
+            status: string;
+        };
         /** @description Who did it. */
         RecordedActor: {
             /** @description The account. */
@@ -1564,6 +1574,7 @@ export type PresenceAsked = components['schemas']['PresenceAsked'];
 export type Problem = components['schemas']['Problem'];
 export type PutBack = components['schemas']['PutBack'];
 export type QueueFrame = components['schemas']['QueueFrame'];
+export type Ready = components['schemas']['Ready'];
 export type RecordedActor = components['schemas']['RecordedActor'];
 export type RecordedEnd = components['schemas']['RecordedEnd'];
 export type RecordedTicket = components['schemas']['RecordedTicket'];

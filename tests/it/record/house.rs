@@ -197,6 +197,8 @@ impl House {
         if let Some(copy) = with {
             self.redis.put_back(copy);
         }
+        // An epoch is a second: a machine that nobody remembers does not come back within the same.
+        until("another second", async || (seconds_now() > self.lost_epoch).then_some(())).await;
         self.redis.restart().await;
     }
 
@@ -387,6 +389,11 @@ impl House {
         let servers = self.servers.iter().map(Server::said);
         servers.chain(self.worker.iter().map(Worker::said)).collect()
     }
+}
+
+fn seconds_now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    now.as_secs().cast_signed()
 }
 
 /// A key that nobody guesses and nobody used.
