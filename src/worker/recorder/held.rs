@@ -23,7 +23,8 @@ use crate::{
 /// A partition is recorded after so long, should one of its restaurants never be compared: it must not hold up others.
 const COMPARED_MAX: Duration = Duration::from_secs(30);
 
-/// The record says that it is complete only while Redis takes the same word: else its copy would look like an older one.
+/// The record says that it is complete only while Redis takes the same word: else its copy would look like an older
+/// one.
 const CONFIRMED_MAX: Duration = Duration::from_secs(4);
 
 /// A partition and its record.

@@ -223,7 +223,6 @@ async fn what_a_newer_server_wrote_is_shown_as_other_and_kept() {
     assert_eq!(scene.count("SELECT count(*) FROM dead_letters").await, 0);
     assert_eq!(scene.count("SELECT count(*) FROM gaps").await, 0);
     assert_eq!(scene.count("SELECT count(*) FROM tickets WHERE state = 'parked'").await, 1);
-    assert_eq!(scene.count("SELECT count(*) FROM tickets WHERE channel = 'drone'").await, 1);
     assert_eq!(scene.count("SELECT count(*) FROM transitions WHERE role = 'robot' AND state = 'parked'").await, 1);
     let whole =
         "SELECT sum(parties - waiting - called - seated - completed - cancelled - no_show)::bigint FROM day_totals";
