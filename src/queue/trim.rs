@@ -8,9 +8,9 @@ use super::{
 use crate::domain::{Actor, Millis, RestaurantId, Role};
 
 impl Queue {
-    /// Takes the entries up to and including `upto`, an id of the partition's stream, out of its event log, and confirms
-    /// in Redis that all was recorded just now. Worth calling also when there was nothing to record: a copy that lacks
-    /// this is known to be an older one.
+    /// Takes the entries up to and including `upto`, an id of the partition's stream, out of its event log, and
+    /// confirms in Redis that all was recorded just now. Worth calling also when there was nothing to record: a copy
+    /// that lacks this is known to be an older one.
     ///
     /// # Errors
     /// When Redis could not be asked.
