@@ -38,7 +38,7 @@ export function find({ form, refusal, finding, unfolded }, dispatch, commands) {
   };
   const toggled = (/** @type {Event} */ event) =>
     dispatch({ type: "unfolded", what: "find", open: /** @type {HTMLDetailsElement} */ (event.currentTarget).open });
-  return html`<details class="home-section home-find" ?open=${live(unfolded.find)} @toggle=${toggled}>
+  return html`<details class="home-section home-find" ?open=${unfolded.find} @toggle=${toggled}>
     <summary class="strong" data-testid="have-number">${t("join.have_number")}</summary>
     <form class="stack" novalidate @submit=${submit}>
       <p class="muted">${t("home.find_how")}</p>

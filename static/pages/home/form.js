@@ -150,7 +150,7 @@ function order({ form: chosen, menu, policy, restaurant, unfolded }, dispatch) {
   const said = count > 0 ? `${t("join.items", { n: count })} · ${money(totalOf(chosen.cart, menu), currency)}` : t("join.optional");
   const toggled = (/** @type {Event} */ event) =>
     dispatch({ type: "unfolded", what: "order", open: /** @type {HTMLDetailsElement} */ (event.currentTarget).open });
-  return html`<details class="home-section home-order" ?open=${live(unfolded.order)} @toggle=${toggled}>
+  return html`<details class="home-section home-order" ?open=${unfolded.order} @toggle=${toggled}>
     <summary><span class="strong">${t("join.order")}</span> <span class="muted small">${said}</span></summary>
     ${preorder({
       menu,

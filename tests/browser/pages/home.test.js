@@ -130,6 +130,22 @@ test("paused, direct and closed take the form away, with reason and until; a num
   await device.close();
 });
 
+test("what is opened stays open, although a frame comes before the page hears of it", async () => {
+  const shop = await openShop();
+  const { device, page } = await openAt(shop);
+  for (const part of [".home-order", ".home-find"]) {
+    await page.evaluate(async (selector) => {
+      const field = document.querySelector("#number");
+      document.querySelector(`${selector} summary`)?.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+      // Every key draws the page, like a frame.
+      field?.dispatchEvent(new InputEvent("input", { bubbles: true }));
+      await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    }, part);
+    assert.ok(await page.locator(part).evaluate((details) => details.hasAttribute("open")), part);
+  }
+  await device.close();
+});
+
 test("a phone number that waits already is told so; an incomplete one is not sent", async () => {
   const shop = await openShop();
   await shop.join({ phone: "01012345678" });
