@@ -8,7 +8,7 @@ use sqlx::{
 
 use super::Pool;
 
-impl<'c> Executor<'c> for &Pool {
+impl<'c> Executor<'c> for &'c Pool {
     type Database = Postgres;
 
     /// Answers when all of it has arrived: no query here reads more than it will hold.
@@ -17,9 +17,8 @@ impl<'c> Executor<'c> for &Pool {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        let pool = self.clone();
         let reading = async move {
-            let mut lease = pool.acquire().await?;
+            let mut lease = self.acquire().await?;
             let steps: Vec<_> = lease.fetch_many(query).try_collect().await?;
             Ok::<_, sqlx::Error>(stream::iter(steps.into_iter().map(Ok)))
         };
@@ -31,8 +30,7 @@ impl<'c> Executor<'c> for &Pool {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        let pool = self.clone();
-        Box::pin(async move { pool.acquire().await?.fetch_optional(query).await })
+        Box::pin(async move { self.acquire().await?.fetch_optional(query).await })
     }
 
     fn prepare_with<'e>(
@@ -43,15 +41,13 @@ impl<'c> Executor<'c> for &Pool {
     where
         'c: 'e,
     {
-        let pool = self.clone();
-        Box::pin(async move { pool.acquire().await?.prepare_with(sql, parameters).await })
+        Box::pin(async move { self.acquire().await?.prepare_with(sql, parameters).await })
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, sqlx::Error>>
     where
         'c: 'e,
     {
-        let pool = self.clone();
-        Box::pin(async move { pool.acquire().await?.describe(sql).await })
+        Box::pin(async move { self.acquire().await?.describe(sql).await })
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! A call waits for a connection for [`ACQUIRE_TIMEOUT`] at most; what makes one goes on without it, for up to
 //! [`CONNECT_TIMEOUT`], and the next call finds what was made. So a PostgreSQL that is starved of CPU, and lets a
-//! connection in only after longer than any call waits, is reached all the same. The pool that comes with sqlx ends an
-//! attempt with the call that waits for it.
+//! connection in only after longer than any call waits, is reached all the same.
 //!
 //! How many are made at a time says the [`Gate`].
 //!
@@ -24,7 +23,8 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, po
 use tokio::{
     runtime::Handle,
     sync::oneshot,
-    time::{Instant, sleep, timeout, timeout_at},
+    task::JoinHandle,
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::error::is_transient;
@@ -85,21 +85,14 @@ struct Held {
     used: Instant,
 }
 
-/// What a connection needs before others may use it.
-#[derive(Clone, Copy, Debug)]
-enum Tidying {
-    Ping,
-    Rollback,
-    Unlock,
-}
-
 /// A connection lent to a call. Dropping it gives it back.
 #[derive(Debug)]
 pub struct Lease {
     pool: Pool,
     /// There until it is given back.
     held: Option<Held>,
-    tidying: Tidying,
+    /// What PostgreSQL must be told before others may use it.
+    tidying: Option<&'static str>,
 }
 
 /// A transaction. Dropping it rolls back.
@@ -138,15 +131,11 @@ impl Pool {
                     Next::Idle(lease) => lease,
                     Next::Wait(answer) => return self.wait(answer).await,
                 };
-                match timeout(PATIENCE, lease.ping()).await {
-                    Ok(Ok(())) => return Ok(lease),
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, "a connection to PostgreSQL was lost");
-                        lease.discard();
-                    }
-                    // It may still answer.
-                    Err(_) => drop(lease),
+                if let Ok(Ok(())) = timeout(PATIENCE, lease.ping()).await {
+                    return Ok(lease);
                 }
+                // It may still answer.
+                drop(lease);
                 self.doubt();
             }
         };
@@ -164,7 +153,7 @@ impl Pool {
     /// The same with a statement that says what kind of transaction it is to be.
     pub async fn begin_with(&self, statement: &'static str) -> Result<Transaction, sqlx::Error> {
         let mut lease = self.acquire().await?;
-        lease.tidying = Tidying::Rollback;
+        lease.tidying = Some("ROLLBACK");
         lease.execute(statement).await?;
         Ok(Transaction(lease))
     }
@@ -199,10 +188,8 @@ impl Pool {
     async fn wait(&self, mut answer: oneshot::Receiver<Result<Lease, sqlx::Error>>) -> Result<Lease, sqlx::Error> {
         loop {
             self.make_more();
-            tokio::select! {
-                biased;
-                answer = &mut answer => return answer.unwrap_or(Err(sqlx::Error::PoolClosed)),
-                () = sleep(gate::PAUSE) => {}
+            if let Ok(answer) = timeout(gate::PAUSE, &mut answer).await {
+                return answer.unwrap_or(Err(sqlx::Error::PoolClosed));
             }
         }
     }
@@ -254,14 +241,11 @@ impl Pool {
         if is_transient(&error) {
             return;
         }
-        let mut waiting = std::mem::take(&mut state.waiting).into_iter();
-        drop(state);
-        if let Some(first) = waiting.next() {
+        let mut error = Some(error);
+        for waiting in state.waiting.drain(..) {
+            let told = error.take().unwrap_or_else(|| sqlx::Error::Configuration(text.clone().into()));
             // A caller that has given up needs no answer.
-            let _ = first.send(Err(error));
-        }
-        for other in waiting {
-            let _ = other.send(Err(sqlx::Error::Configuration(text.clone().into())));
+            let _ = waiting.send(Err(told));
         }
     }
 
@@ -275,13 +259,12 @@ impl Pool {
     }
 
     /// Takes a connection back once it is tidy.
-    async fn take_back(&self, mut held: Held, tidying: Tidying) -> Result<(), sqlx::Error> {
+    async fn take_back(&self, mut held: Held, tidying: Option<&'static str>) -> Result<(), sqlx::Error> {
         let connection = &mut held.connection;
         let tidied = timeout(TEST_TIMEOUT, async {
             match tidying {
-                Tidying::Ping => connection.ping().await,
-                Tidying::Rollback => connection.execute("ROLLBACK").await.map(drop),
-                Tidying::Unlock => connection.execute("SELECT pg_advisory_unlock_all()").await.map(drop),
+                Some(statement) => connection.execute(statement).await.map(drop),
+                None => connection.ping().await,
             }
         });
         let tidied = tidied.await.unwrap_or_else(|elapsed| Err(sqlx::Error::Io(elapsed.into())));
@@ -301,36 +284,23 @@ impl Pool {
     }
 
     /// Gives a connection to the call that waits longest, or keeps it.
-    fn offer(&self, mut held: Held) {
-        let cold = {
-            let mut state = self.state();
-            while let Some(waiting) = state.waiting.pop_front() {
-                match waiting.send(Ok(self.lease(held))) {
-                    Ok(()) => return,
-                    // That call has ended.
-                    Err(unsent) => match unsent.map(Lease::into_held) {
-                        Ok(Some(back)) => held = back,
-                        Ok(None) | Err(_) => unreachable!("Invariant: what is not sent comes back"),
-                    },
-                }
-            }
-            if state.closed {
-                state.places -= 1;
-                Some(held)
-            } else {
-                state.idle.push(held);
-                let is_cold = state.idle[0].used.elapsed() > IDLE_MAX;
-                state.places -= usize::from(is_cold);
-                is_cold.then(|| state.idle.remove(0))
-            }
-        };
-        if let Some(cold) = cold {
-            tokio::spawn(cold.close());
+    fn offer(&self, held: Held) {
+        let mut state = self.state();
+        state.waiting.retain(|waiting| !waiting.is_closed());
+        if let Some(waiting) = state.waiting.pop_front() {
+            // If that call ends just now, the lease is dropped, and so comes back.
+            let _ = waiting.send(Ok(self.lease(held)));
+            return;
+        }
+        state.idle.push(held);
+        if state.closed || state.idle[0].used.elapsed() > IDLE_MAX {
+            state.places -= 1;
+            tokio::spawn(state.idle.remove(0).close());
         }
     }
 
     fn lease(&self, held: Held) -> Lease {
-        Lease { pool: self.clone(), held: Some(held), tidying: Tidying::Ping }
+        Lease { pool: self.clone(), held: Some(held), tidying: None }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -355,7 +325,7 @@ impl Held {
 impl Lease {
     /// When it is given back, its advisory locks end.
     pub fn unlock_afterwards(&mut self) {
-        self.tidying = Tidying::Unlock;
+        self.tidying = Some("SELECT pg_advisory_unlock_all()");
     }
 
     /// Gives it back as dropping it does, and waits until that is done.
@@ -366,34 +336,22 @@ impl Lease {
     /// # Cancel safety
     /// Dropping the future does not stop it.
     pub async fn give_back(mut self) -> Result<(), sqlx::Error> {
-        let Some(held) = self.held.take() else { return Ok(()) };
-        let (pool, tidying) = (self.pool.clone(), self.tidying);
-        let giving_back = tokio::spawn(async move { pool.take_back(held, tidying).await });
+        let Some(giving_back) = self.start_giving_back() else { return Ok(()) };
         giving_back.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
-    /// Ends a connection that is of no more use.
-    fn discard(mut self) {
-        self.held = None;
-        self.pool.state().places -= 1;
-    }
-
-    fn into_held(mut self) -> Option<Held> {
-        self.held.take()
+    /// `None` without a runtime: nobody will use it, or its place, again.
+    fn start_giving_back(&mut self) -> Option<JoinHandle<Result<(), sqlx::Error>>> {
+        let runtime = Handle::try_current().ok()?;
+        let (pool, held, tidying) = (self.pool.clone(), self.held.take()?, self.tidying);
+        Some(runtime.spawn(async move { pool.take_back(held, tidying).await }))
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(held) = self.held.take() else { return };
-        let (pool, tidying) = (self.pool.clone(), self.tidying);
-        // Without a runtime nobody will use it, or its place, again.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                // Why it does not come back was logged.
-                let _ = pool.take_back(held, tidying).await;
-            });
-        }
+        // Why it does not come back is logged.
+        let _ = self.start_giving_back();
     }
 }
 
@@ -401,19 +359,19 @@ impl Deref for Lease {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        match &self.held {
-            Some(held) => &held.connection,
-            None => unreachable!("Invariant: a lease has its connection until it is given back"),
-        }
+        let Some(held) = &self.held else {
+            unreachable!("Invariant: a lease has its connection until it is given back")
+        };
+        &held.connection
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PgConnection {
-        match &mut self.held {
-            Some(held) => &mut held.connection,
-            None => unreachable!("Invariant: a lease has its connection until it is given back"),
-        }
+        let Some(held) = &mut self.held else {
+            unreachable!("Invariant: a lease has its connection until it is given back")
+        };
+        &mut held.connection
     }
 }
 
@@ -424,7 +382,7 @@ impl Transaction {
     /// When PostgreSQL fails; whether it was committed is unknown then.
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
         self.0.execute("COMMIT").await?;
-        self.0.tidying = Tidying::Ping;
+        self.0.tidying = None;
         Ok(())
     }
 
@@ -434,7 +392,7 @@ impl Transaction {
     /// When PostgreSQL fails; nothing is written then, either.
     pub async fn rollback(mut self) -> Result<(), sqlx::Error> {
         self.0.execute("ROLLBACK").await?;
-        self.0.tidying = Tidying::Ping;
+        self.0.tidying = None;
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
+    time::sleep,
 };
 
 use super::*;
@@ -182,6 +183,34 @@ async fn there_are_never_more_than_may_be_and_each_comes_back_tidy() {
     let count = |query: &str| asked.iter().filter(|asked| *asked == query).count();
     assert_eq!((count("BEGIN"), count("COMMIT"), count("ROLLBACK")), (50, 25, 25));
     assert_eq!(asked.last().map(String::as_str), Some("SELECT pg_advisory_unlock_all()"));
+}
+
+#[tokio::test]
+async fn what_was_given_to_a_call_that_ended_is_the_next_calls() {
+    let (door, pool) = Door::pool(1, false).await;
+    door.open.add_permits(1);
+    let lent = pool.acquire().await.expect("the door is open");
+    let Ok(Next::Wait(answer)) = pool.next() else { panic!("there is no other") };
+    drop(lent);
+    until("it is given", || !answer.is_empty()).await;
+    drop(answer);
+    pool.acquire().await.expect("the same connection");
+    assert_eq!(door.knocked(), 1);
+}
+
+#[tokio::test]
+async fn what_is_old_or_was_of_no_use_for_long_is_closed() {
+    let (door, pool) = Door::pool(2, false).await;
+    door.open.add_permits(2);
+    let both = (pool.acquire().await.expect("one"), pool.acquire().await.expect("another"));
+    drop(both);
+    until("both are back", || pool.state().idle.len() == 2).await;
+    pool.state().idle[0].used -= IDLE_MAX * 2;
+    drop(pool.acquire().await.expect("the one used last"));
+    until("the other is closed", || at_rest(&pool) && pool.state().places == 1).await;
+    pool.state().idle[0].made -= AGE_MAX * 2;
+    drop(pool.acquire().await.expect("the one that is left"));
+    until("it is closed, too", || pool.state().places == 0).await;
 }
 
 #[tokio::test]
