@@ -4,6 +4,10 @@
 //! [`CONNECT_TIMEOUT`], and the next call finds what was made. So a PostgreSQL that is starved of CPU, and lets a
 //! connection in only after longer than any call waits, is reached all the same.
 //!
+//! Why no library: the pools of sqlx and deadpool end an attempt with the call that waits for it. With bb8 it goes on,
+//! but there is one for each call at once, no call learns why it failed, and calls that come later may be served first,
+//! again and again. Most of what stands here would have to stand around it.
+//!
 //! How many are made at a time says the [`Gate`].
 //!
 //! Invariant: each connection has one place, from the beginning of its attempt to its end, and there are no more places
