@@ -3,7 +3,7 @@
 //! What a caller can expect and act on (a taken e-mail, a used refresh token) is not here but in the answer of the
 //! call itself.
 
-use sqlx::{error::DatabaseError, postgres::PgDatabaseError};
+use sqlx::{error::DatabaseError, migrate::MigrateError, postgres::PgDatabaseError};
 
 use super::SchemaMismatch;
 
@@ -55,14 +55,14 @@ fn remedy(code: &str) -> &'static str {
 #[non_exhaustive]
 pub enum DbError {
     /// PostgreSQL refused, or the connection broke. Says why itself: most who log it log no chain of causes.
-    #[error("PostgreSQL failed: {0}")]
+    #[error("PostgreSQL failed: {}", words(.0))]
     Sqlx(sqlx::Error),
     /// No answer in time.
     #[error("PostgreSQL did not answer in time")]
     TimedOut,
-    /// The schema could not be brought up to date.
-    #[error("a migration failed")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The schema could not be brought up to date. Says why itself, too.
+    #[error("a migration failed: {}", words_of_migration(.0))]
+    Migrate(MigrateError),
     /// The schema is not the one that this program knows.
     #[error(transparent)]
     Schema(#[from] SchemaMismatch),
@@ -83,6 +83,12 @@ pub enum DbError {
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         Self::Sqlx(error)
+    }
+}
+
+impl From<MigrateError> for DbError {
+    fn from(error: MigrateError) -> Self {
+        Self::Migrate(error)
     }
 }
 
@@ -140,9 +146,28 @@ impl DbError {
         match self {
             Self::TimedOut => true,
             Self::Sqlx(error) => is_transient(error),
-            Self::Migrate(sqlx::migrate::MigrateError::Execute(error)) => is_transient(error),
+            Self::Migrate(MigrateError::Execute(error)) => is_transient(error),
             Self::Migrate(_) | Self::Schema(_) | Self::InvalidUrl | Self::Unreadable { .. } => false,
         }
+    }
+}
+
+/// What went wrong, in the words of who found it. sqlx says of each cause what kind it is, and of PostgreSQL's in which
+/// line of its own source that was found.
+pub(super) fn words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::Configuration(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn words_of_migration(error: &MigrateError) -> String {
+    match error {
+        MigrateError::Execute(error) => words(error),
+        MigrateError::ExecuteMigration(error, version) => format!("{version}: {}", words(error)),
+        other => other.to_string(),
     }
 }
 

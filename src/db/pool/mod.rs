@@ -31,7 +31,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::error::is_transient;
+use super::error::{is_transient, words};
 
 mod executor;
 mod gate;
@@ -238,7 +238,7 @@ impl Pool {
 
     /// An attempt failed: calls go on waiting if a later one may succeed, else all of them are told.
     fn failed(&self, error: sqlx::Error) {
-        let text = error.to_string();
+        let text = words(&error);
         self.0.gate.failed(text.clone());
         let mut state = self.state();
         state.places -= 1;
@@ -273,7 +273,7 @@ impl Pool {
         });
         let tidied = tidied.await.unwrap_or_else(|elapsed| Err(sqlx::Error::Io(elapsed.into())));
         if let Err(error) = &tidied {
-            tracing::debug!(%error, "a connection to PostgreSQL did not come back");
+            tracing::debug!(error = words(error), "a connection to PostgreSQL did not come back");
             self.0.gate.doubt();
         } else if held.made.elapsed() < AGE_MAX {
             held.used = Instant::now();

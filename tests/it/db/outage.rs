@@ -10,7 +10,7 @@ use std::{
 
 use sqlx::Connection as _;
 use waitless::{
-    db::{CALL_TIMEOUT, CONNECTIONS_MAX, Db, DbError, lock, restaurants},
+    db::{CALL_TIMEOUT, CONNECTIONS_MAX, Db, DbError, lock, migrate, restaurants},
     domain::RestaurantId,
 };
 
@@ -169,6 +169,32 @@ async fn a_statement_that_takes_too_long_is_ended_by_postgresql() {
 /// What must happen soon; the limit only ends a test that would hang.
 async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), work).await.expect("it happens within 30 s")
+}
+
+/// Each cause is said once, and nothing of PostgreSQL's own source.
+#[tokio::test]
+async fn what_went_wrong_is_said_once_and_for_those_who_read_it() {
+    let said = |error: DbError| format!("{:#}", anyhow::Error::from(error));
+    let database = fresh_database().await;
+    let mut admin = database.connect().await;
+    for statement in [
+        "ALTER TABLE restaurants RENAME TO restaurants_away",
+        "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); \
+         END $$",
+    ] {
+        sqlx::query(statement).execute(&mut admin).await.expect(statement);
+    }
+    let error = restaurants::by_slug(&database.db(), "demo").await.expect_err("the table is away");
+    assert_eq!(said(error), "PostgreSQL failed: relation \"restaurants\" does not exist");
+    let error = migrate(&database.url).await.expect_err("nothing can be written");
+    let text = said(error);
+    assert!(text.starts_with("a migration failed: ") && text.ends_with("in a read-only transaction"), "{text}");
+    assert_eq!(text.matches("read-only").count(), 1, "{text}");
+
+    let (_wire, url) = Wire::to_secret(&database.url, Flow::Gone);
+    let error = Db::connect_lazy(&url).expect("a URL").ping().await.expect_err("nobody listens");
+    assert_eq!(said(error), "PostgreSQL failed: Connection refused (os error 111)");
 }
 
 #[tokio::test]
