@@ -2,9 +2,9 @@
 //! has stopped answering.
 //!
 //! A call that ends without an answer while nobody else was answered either makes the connection *silent*. From then
-//! on calls fail at once, with nothing sent, until a probe is answered; a connection that does not even answer the
-//! probe is replaced. So a frozen Redis costs each caller one deadline at most, finds no pile of stale commands when
-//! it thaws, and a connection that died without a word is not waited for.
+//! on calls fail at once, with nothing sent, until a probe is answered by a Redis that can serve; a connection that
+//! does not even answer the probe is replaced. So a frozen Redis costs each caller one deadline at most, finds no pile
+//! of stale commands when it thaws, and a connection that died without a word is not waited for.
 //!
 //! A Redis that may be another one than before is asked first whether it has everything ([`topology`]): until it has
 //! said so, no call is made.
@@ -217,18 +217,20 @@ impl Shared {
     }
 }
 
-/// Asks until Redis answers.
+/// Asks until Redis answers, and can serve.
 async fn probe(shared: Weak<Shared>, since: Instant) {
     while let Some(shared) = shared.upgrade() {
         let mut manager = shared.manager();
-        let answer = timeout(PROBE_TIMEOUT, redis::cmd("PING").exec_async(&mut manager)).await;
-        if answer.is_ok_and(|answer| answer.as_ref().err().is_none_or(is_answer)) {
-            shared.silent.store(false, SeqCst);
-            let silent_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(silent_ms, "Redis answers again");
-            return;
+        match timeout(PROBE_TIMEOUT, redis::cmd("PING").exec_async(&mut manager)).await {
+            Ok(Err(error)) if is_busy(&error) => {}
+            Ok(answer) if answer.as_ref().err().is_none_or(is_answer) => {
+                shared.silent.store(false, SeqCst);
+                let silent_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(silent_ms, "Redis answers again");
+                return;
+            }
+            Ok(_) | Err(_) => shared.replace(),
         }
-        shared.replace();
         tokio::time::sleep(PROBE_PAUSE).await;
     }
 }
@@ -238,10 +240,91 @@ fn is_answer(error: &RedisError) -> bool {
     error.code().is_some()
 }
 
+/// Whether it says that it can do nothing yet: it loads its data, or a script takes too long. The next answer may be
+/// late again.
+fn is_busy(error: &RedisError) -> bool {
+    matches!(error.code(), Some("LOADING" | "BUSY"))
+}
+
 fn manager(client: &Client) -> Result<ConnectionManager, RedisError> {
     let config = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(Some(RESPONSE_TIMEOUT))
         .set_number_of_retries(1);
     ConnectionManager::new_lazy_with_config(client.clone(), config)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use tokio::{
+        io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+        net::{TcpListener, TcpStream},
+        task::yield_now,
+    };
+
+    use super::*;
+
+    const LOADING: &str = "-LOADING Redis is loading the dataset in memory\r\n";
+
+    /// A Redis as it looks while it starts.
+    #[derive(Default)]
+    struct Starting {
+        /// What it answers to PING; none: it answers nothing at all.
+        pong: RwLock<Option<&'static str>>,
+        connections: AtomicUsize,
+        pings: AtomicUsize,
+    }
+
+    impl Starting {
+        async fn serve(self: Arc<Self>, listener: TcpListener) {
+            while let Ok((stream, _)) = listener.accept().await {
+                self.connections.fetch_add(1, SeqCst);
+                tokio::spawn(Arc::clone(&self).answer(stream));
+            }
+        }
+
+        async fn answer(self: Arc<Self>, stream: TcpStream) {
+            let (reader, mut writer) = stream.into_split();
+            let mut lines = BufReader::new(reader).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let answer = match (line.as_str(), *self.pong.read().expect("no panic")) {
+                    ("PING", Some(pong)) => pong,
+                    // What a client says of itself when it connects.
+                    ("SETINFO", Some(_)) => "+OK\r\n",
+                    _ => continue,
+                };
+                writer.write_all(answer.as_bytes()).await.expect("the client listens");
+                self.pings.fetch_add(usize::from(line == "PING"), SeqCst);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redis_that_loads_its_data_does_not_answer_yet() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("redis://{}", listener.local_addr().expect("an address"));
+        let redis = Arc::new(Starting::default());
+        tokio::spawn(Arc::clone(&redis).serve(listener));
+        let connection = Connection::new(&url).expect("a URL");
+        let ping = async || connection.call(async |redis| redis::cmd("PING").exec_async(redis).await).await;
+        ping().await.expect_err("it says nothing");
+        assert!(connection.shared.silent.load(SeqCst), "it has stopped answering");
+
+        *redis.pong.write().expect("no panic") = Some(LOADING);
+        let mut connections = 0;
+        while redis.pings.load(SeqCst) < 4 {
+            if redis.pings.load(SeqCst) == 1 {
+                connections = redis.connections.load(SeqCst);
+            }
+            assert!(connection.shared.silent.load(SeqCst), "it cannot serve anybody");
+            yield_now().await;
+        }
+        assert_eq!(redis.connections.load(SeqCst), connections, "what answers is not replaced");
+        *redis.pong.write().expect("no panic") = Some("+PONG\r\n");
+        while connection.shared.silent.load(SeqCst) {
+            yield_now().await;
+        }
+    }
 }
