@@ -71,14 +71,16 @@ fn id_of(letter: &Letter) -> LetterId {
 /// Does it, and says on standard output what became of each entry; whether all was done that was asked for.
 ///
 /// # Errors
-/// When PostgreSQL does not answer.
+/// When the schema is not the one that this program knows, or PostgreSQL does not answer.
 pub(crate) async fn run(db: &Db, asked: Dlq) -> Result<bool, DbError> {
+    db.check_schema().await?;
     match asked {
         Dlq::List { all } => {
             let letters = dead_letters::list(db, all).await?;
             for letter in &letters {
-                let what = letter.outcome.as_ref().unwrap_or(&letter.error);
-                println!("{}  {}  {} bytes  {what}", id_of(letter), letter.found_at, letter.raw.len());
+                let became: String = letter.outcome.iter().map(|outcome| format!("; {outcome}")).collect();
+                let Letter { found_at, error, raw, .. } = letter;
+                println!("{}  {found_at}  {} bytes  {error}{became}", id_of(letter), raw.len());
             }
             if letters.is_empty() {
                 println!("nothing lies there");
@@ -93,7 +95,7 @@ pub(crate) async fn run(db: &Db, asked: Dlq) -> Result<bool, DbError> {
         }
         Dlq::Replay(which) => {
             let mut all_done = true;
-            for (id, letter) in chosen(db, which).await? {
+            for (id, letter) in chosen(db, which, "replay").await? {
                 let Some(letter) = letter else {
                     all_done = missing(&id);
                     continue;
@@ -111,7 +113,7 @@ pub(crate) async fn run(db: &Db, asked: Dlq) -> Result<bool, DbError> {
         }
         Dlq::Discard(which) => {
             let mut all_done = true;
-            for (id, _) in chosen(db, which).await? {
+            for (id, _) in chosen(db, which, "discard").await? {
                 if dead_letters::discard(db, id.partition, &id.entry).await? {
                     println!("{id}  discarded");
                 } else {
@@ -132,19 +134,28 @@ fn missing(id: &LetterId) -> bool {
     false
 }
 
-/// The entries that were named, oldest first in each partition, as the recorder would have met them.
-async fn chosen(db: &Db, which: Which) -> Result<Vec<(LetterId, Option<Letter>)>, DbError> {
+/// The entries that were named, oldest first in each partition, as the recorder would have met them. Says that there
+/// is nothing `to_do` when there is none.
+async fn chosen(db: &Db, which: Which, to_do: &str) -> Result<Vec<(LetterId, Option<Letter>)>, DbError> {
     let letters = dead_letters::list(db, false).await?;
     let unknown = which.ids.iter().filter(|id| letters.iter().all(|letter| id_of(letter) != **id));
     let unknown: Vec<_> = unknown.map(|id| (id.clone(), None)).collect();
     let known = letters.into_iter().map(|letter| (id_of(&letter), Some(letter)));
-    Ok(known.filter(|(id, _)| which.all || which.ids.contains(id)).chain(unknown).collect())
+    let chosen: Vec<_> = known.filter(|(id, _)| which.all || which.ids.contains(id)).chain(unknown).collect();
+    if chosen.is_empty() {
+        println!("nothing to {to_do}");
+    }
+    Ok(chosen)
 }
 
 fn show(letter: &Letter) {
     println!("{}  set aside {}: {}", id_of(letter), letter.found_at, letter.error);
     if let Some(outcome) = &letter.outcome {
         println!("outcome: {outcome}");
+    }
+    if let Some(why) = letter.nothing() {
+        println!("{why}");
+        return;
     }
     match replay::event_of(letter) {
         Ok(event) => println!("{} epoch {} rev {}: {}", event.aggregate, event.epoch, event.rev, event.name),

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use clap::{
-    CommandFactory as _, FromArgMatches as _, Id, Parser, Subcommand,
+    Arg, CommandFactory as _, FromArgMatches as _, Id, Parser, Subcommand,
     builder::{OsStr, Resettable},
     error::{ContextKind, ContextValue, Error, ErrorKind},
 };
@@ -58,6 +58,27 @@ pub(crate) enum Command {
     Migrate,
 }
 
+/// Settings that a subcommand reads, where these are few: its help shows no others.
+const READ: [(&str, &[&str]); 4] = [
+    ("worker", &["redis_url", "database_url", "secret", "keep_tickets_days", "log"]),
+    ("rebuild", &["redis_url", "database_url", "secret", "log"]),
+    ("dlq", &["database_url", "log"]),
+    ("migrate", &["database_url", "log"]),
+];
+
+fn with_what_is_read(mut command: clap::Command) -> clap::Command {
+    fn showing(command: clap::Command, read: &[&str]) -> clap::Command {
+        let is_unread = |argument: &Arg| argument.is_global_set() && !read.contains(&argument.get_id().as_str());
+        let command = command.mut_args(|argument| if is_unread(&argument) { argument.hide(true) } else { argument });
+        command.mut_subcommands(|subcommand| showing(subcommand, read))
+    }
+    command.build(); // only then do subcommands have the settings
+    command.mut_subcommands(|subcommand| match READ.iter().find(|(name, _)| *name == subcommand.get_name()) {
+        Some((_, read)) => showing(subcommand, read),
+        None => subcommand,
+    })
+}
+
 /// Reads arguments and variables. Help, version and mistakes in the grammar are printed here, and end the process.
 ///
 /// # Errors
@@ -70,9 +91,9 @@ pub(crate) fn read() -> Result<Cli, Vec<String>> {
         .map(|(id, _)| id)
         .collect();
     loop {
-        let command = ignored.iter().fold(Cli::command(), |command, id| {
+        let command = with_what_is_read(ignored.iter().fold(Cli::command(), |command, id| {
             command.mut_arg(id, |argument| argument.env(Resettable::<OsStr>::Reset))
-        });
+        }));
         let error = match command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
             Ok(cli) if problems.is_empty() => return Ok(cli),
             Ok(cli) => {

@@ -200,7 +200,7 @@ async fn erase_answers(on: &mut PgConnection) -> Result<u64, sqlx::Error> {
 
 async fn erase_unread(on: &mut PgConnection) -> Result<u64, sqlx::Error> {
     let query = sqlx::query!(
-        "UPDATE dead_letters SET raw = ''
+        "UPDATE dead_letters SET raw = '', outcome = 'erased'
          WHERE (partition, entry) IN (
              SELECT partition, entry FROM dead_letters
              WHERE raw <> '' AND found_at < now() - make_interval(hours => $1)

@@ -179,6 +179,9 @@ impl Logged {
     /// # Errors
     /// Why it cannot be read.
     pub fn read(raw: &[u8]) -> Result<Arc<Self>, String> {
+        if raw.is_empty() {
+            return Err("it is empty".to_owned());
+        }
         rmp_serde::from_slice(raw).map(Arc::new).map_err(|error| error.to_string())
     }
 

@@ -15,12 +15,23 @@ pub struct Letter {
     pub entry: String,
     /// As it was; empty when it was erased.
     pub raw: Vec<u8>,
+    /// What it held was erased.
+    pub is_erased: bool,
     /// Why it was set aside.
     pub error: String,
     /// When, by PostgreSQL's clock, as ISO 8601.
     pub found_at: String,
-    /// What became of it; `None`: it still lies there.
+    /// What became of it last: that it was replayed, discarded or erased, or why a replay left it there.
     pub outcome: Option<String>,
+}
+
+impl Letter {
+    /// Why there is nothing to read, if so.
+    #[must_use]
+    pub fn nothing(&self) -> Option<&'static str> {
+        let why = if self.is_erased { "what it held was erased" } else { "it is empty" };
+        self.raw.is_empty().then_some(why)
+    }
 }
 
 /// All that lie there, oldest first in each partition; with `settled`, also those that do not any more.
@@ -30,6 +41,7 @@ pub struct Letter {
 pub async fn list(db: &Db, settled: bool) -> Result<Vec<Letter>, DbError> {
     let query = sqlx::query!(
         r#"SELECT partition, entry, raw, error, outcome,
+               (settled_at IS NOT NULL OR coalesce(outcome, '') = 'erased') AS "is_erased!",
                to_char(found_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "found_at!"
            FROM dead_letters WHERE settled_at IS NULL OR $1
            ORDER BY partition, split_part(entry, '-', 1)::numeric, split_part(entry, '-', 2)::numeric"#,
@@ -42,6 +54,7 @@ pub async fn list(db: &Db, settled: bool) -> Result<Vec<Letter>, DbError> {
                 partition: partition_of(row.partition)?,
                 entry: row.entry,
                 raw: row.raw,
+                is_erased: row.is_erased,
                 error: row.error,
                 found_at: row.found_at,
                 outcome: row.outcome,
@@ -64,16 +77,17 @@ pub async fn discard(db: &Db, partition: u16, entry: &str) -> Result<bool, DbErr
     Ok(db.bounded(query.execute(&db.pool)).await?.rows_affected() > 0)
 }
 
-/// Notes why this one could not be replayed.
+/// Notes why this one could not be replayed, beside why it was set aside.
 ///
 /// # Errors
 /// When PostgreSQL does not answer.
-pub async fn keep(db: &Db, partition: u16, entry: &str, error: &str) -> Result<(), DbError> {
+pub async fn keep(db: &Db, partition: u16, entry: &str, why: &str) -> Result<(), DbError> {
     let query = sqlx::query!(
-        "UPDATE dead_letters SET error = $3 WHERE partition = $1 AND entry = $2 AND settled_at IS NULL",
+        "UPDATE dead_letters SET outcome = 'kept: ' || $3::text
+         WHERE partition = $1 AND entry = $2 AND settled_at IS NULL",
         partition.cast_signed(),
         entry,
-        error
+        why
     );
     db.bounded(query.execute(&db.pool)).await?;
     Ok(())

@@ -50,6 +50,10 @@ pub fn event_of(letter: &Letter) -> Result<Arc<Logged>, String> {
 /// # Errors
 /// When PostgreSQL does not answer: nothing has happened then.
 pub async fn replay(db: &Db, letter: &Letter) -> Result<Outcome, DbError> {
+    if let Some(why) = letter.nothing() {
+        // That is known; what is noted stays.
+        return Ok(Outcome::Kept(format!("{why}: discard it")));
+    }
     let outcome = match try_to(db, letter).await {
         Ok(outcome) => outcome,
         Err(WriteError::Db(error)) if matches!(error.obstacle(), Obstacle::Value | Obstacle::Schema) => {
@@ -66,9 +70,6 @@ pub async fn replay(db: &Db, letter: &Letter) -> Result<Outcome, DbError> {
 }
 
 async fn try_to(db: &Db, letter: &Letter) -> Result<Outcome, WriteError> {
-    if letter.raw.is_empty() {
-        return Ok(Outcome::Kept("what it held was erased: discard it".to_owned()));
-    }
     let partition = Partition::at(letter.partition).ok_or_else(|| "there is no such partition".to_owned());
     let event = partition.and_then(|partition| Readable::of_logged(partition, event_of(letter)?));
     let event = match event {

@@ -1,11 +1,14 @@
 //! Events that were set aside, and are read after all: replayed, they are in the record once, where they belong, and
 //! nothing that happened since is touched.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use redis::streams::StreamRangeReply;
 use sqlx::PgConnection;
-use waitless::queue::keys::{Keys, Partition};
+use waitless::{
+    db::retention::sweep,
+    queue::keys::{Keys, Partition},
+};
 
 use super::{
     ledger::Ledger,
@@ -16,7 +19,8 @@ use super::{
 use crate::{
     faults::report::Report,
     harness::{
-        dev::{BINARY, with_settings},
+        database::fresh_database,
+        dev::{BINARY, folder, with_settings},
         until,
     },
     storm::{RESTAURANT, Storm},
@@ -29,8 +33,13 @@ async fn stands(people: &Storm) -> (i64, i64) {
 
 /// `waitless dlq` with these words: its exit code, and the lines it printed.
 async fn dlq(stage: &Stage, words: &[&str]) -> (Option<i32>, Vec<String>) {
-    let mut command = with_settings(Command::new(BINARY), &stage.dev.data, "dlq");
-    command.args(words).env("WAITLESS_DATABASE_URL", stage.dev.private_url("postgres")).env("WAITLESS_LOG", "off");
+    dlq_at(&stage.dev.data, &stage.dev.private_url("postgres"), words).await
+}
+
+/// The same on any database.
+async fn dlq_at(data: &Path, database_url: &str, words: &[&str]) -> (Option<i32>, Vec<String>) {
+    let mut command = with_settings(Command::new(BINARY), data, "dlq");
+    command.args(words).env("WAITLESS_DATABASE_URL", database_url).env("WAITLESS_LOG", "off");
     let output = tokio::process::Command::from(command).output().await.expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!said.contains("panicked"), "{said}");
@@ -116,7 +125,7 @@ async fn what_was_set_aside_is_replayed_once_and_touches_nothing_newer() {
     equals_the_live_state(&people, &mut database).await;
 
     // Again: once is once.
-    assert_eq!(dlq(&stage, &["replay", "--all"]).await, (Some(0), Vec::new()));
+    assert_eq!(dlq(&stage, &["replay", "--all"]).await, (Some(0), vec!["nothing to replay".to_owned()]));
     let id = format!("{partition}/{}", letters[0].0);
     assert_eq!(dlq(&stage, &["replay", &id]).await, (Some(1), vec![format!("{id}  does not lie there")]));
     for (entry, raw) in &letters {
@@ -202,4 +211,48 @@ async fn what_is_wrong_with_one_event_alone_is_set_aside() {
     let (code, lines) = dlq(&stage, &["replay", "--all"]).await;
     assert!(code == Some(1) && lines[0].contains("kept: PostgreSQL refuses it"), "{lines:?}");
     equals_the_live_state(&people, &mut database).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lies_there_is_told_in_words() {
+    let (data, database) = (folder(), fresh_database().await);
+    let dlq = async |words: &[&str]| dlq_at(data.path(), database.url.expose(), words).await;
+    let says = |code: i32, line: &str| (Some(code), vec![line.to_owned()]);
+    let mut connection = database.connect().await;
+    assert_eq!(dlq(&["list"]).await, says(0, "nothing lies there"));
+    assert_eq!(dlq(&["replay", "--all"]).await, says(0, "nothing to replay"));
+    assert_eq!(dlq(&["discard", "--all"]).await, says(0, "nothing to discard"));
+    assert_eq!(dlq(&["show", "3/9-9"]).await, says(1, "3/9-9  does not lie there"));
+
+    // The first reason stays, beside the last.
+    lies(&mut connection, 3, "1-1", b"neither a map nor text").await;
+    for _ in 0..2 {
+        let (code, lines) = dlq(&["replay", "3/1-1"]).await;
+        assert!(code == Some(1) && lines[0].starts_with("3/1-1  kept: it still cannot be read: "), "{lines:?}");
+    }
+    for words in [&["list"][..], &["show", "3/1-1"]] {
+        let told = dlq(words).await.1.join("\n");
+        assert_eq!(told.matches("by an older version").count(), 1, "{told}");
+        assert_eq!(told.matches("kept: it still cannot be read").count(), 1, "{told}");
+    }
+
+    // Nothing is there for one of three reasons, and none of them is a failure to read.
+    lies(&mut connection, 3, "2-1", b"").await;
+    lies(&mut connection, 3, "3-1", b"old").await;
+    let old = "UPDATE dead_letters SET found_at = now() - interval '50 hours' WHERE entry = '3-1'";
+    database.execute(old).await;
+    let swept = sweep(&database.db(), 90, |_| {}).await.expect("PostgreSQL answers");
+    assert!(swept.is_some_and(|swept| !swept.is_nothing()), "what is old was erased");
+    assert_eq!(dlq(&["discard", "3/1-1"]).await, says(0, "3/1-1  discarded"));
+    for (entry, why) in
+        [("3/1-1", "what it held was erased"), ("3/2-1", "it is empty"), ("3/3-1", "what it held was erased")]
+    {
+        let (code, lines) = dlq(&["show", entry]).await;
+        assert!(code == Some(0) && lines.last().is_some_and(|line| line == why), "{entry}: {lines:?}");
+    }
+    assert_eq!(dlq(&["replay", "3/2-1"]).await, says(1, "3/2-1  kept: it is empty: discard it"));
+    assert_eq!(dlq(&["replay", "3/3-1"]).await, says(1, "3/3-1  kept: what it held was erased: discard it"));
+
+    let help = dlq(&["replay", "--help"]).await.1.join("\n");
+    assert!(help.contains("--all") && help.contains("--database-url") && !help.contains("--listen"), "{help}");
 }

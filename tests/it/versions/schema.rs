@@ -26,12 +26,13 @@ async fn migrate_further(database: &TestDatabase) {
 }
 
 /// A command that ends by itself, within a minute.
-fn run(subcommand: &str, database: &Secret) -> (Option<i32>, String) {
+fn run(words: &[&str], database: &Secret) -> (Option<i32>, String) {
     let data = folder();
     let mut command = dying_with_us("timeout");
     command.args(["60", BINARY]);
-    let mut command = with_settings(command, data.path(), subcommand);
+    let mut command = with_settings(command, data.path(), words[0]);
     let command = command
+        .args(&words[1..])
         .env("WAITLESS_REDIS_URL", given("WAITLESS_TEST_REDIS_URL"))
         .env("WAITLESS_DATABASE_URL", database.expose())
         .env("WAITLESS_SECRET", "a secret of the tests, long enough");
@@ -46,7 +47,7 @@ async fn what_starts_on_a_newer_schema_says_so_and_ends_with_2() {
     let database = fresh_database().await;
     migrate_further(&database).await;
     for subcommand in ["serve", "worker", "rebuild", "migrate"] {
-        let (code, said) = run(subcommand, &database.url);
+        let (code, said) = run(&[subcommand], &database.url);
         assert_eq!(code, Some(2), "{subcommand}: {said}");
         assert!(
             said.starts_with("waitless: the database was migrated by a newer waitless, to 20991231000001"),
@@ -78,15 +79,18 @@ async fn a_server_says_that_nothing_was_migrated_and_is_ready_when_it_was() {
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {empty}"))).execute(&mut connection).await.expect("SQL");
     let url = Secret::from(database.url.expose().replace(&name, &empty));
 
-    let (code, said) = run("rebuild", &url);
-    assert_eq!(
-        (code, said.as_str()),
-        (Some(1), "waitless: the database has not been migrated: run `waitless migrate`")
-    );
+    for words in [&["rebuild"][..], &["dlq", "list"], &["dlq", "replay", "--all"], &["dlq", "purge"]] {
+        let (code, said) = run(words, &url);
+        assert_eq!(
+            (code, said.as_str()),
+            (Some(1), "waitless: the database has not been migrated: run `waitless migrate`"),
+            "{words:?}"
+        );
+    }
     let mut server = Server::begin(&redis.url, &database, &url);
     until("it is said", async || server.said().contains("the database has not been migrated: run").then_some(())).await;
     assert!(server.runs() && server.readyz().await == Some(503), "it waits");
-    assert_eq!(run("migrate", &url), (Some(0), String::new()));
+    assert_eq!(run(&["migrate"], &url), (Some(0), String::new()));
     server.ready().await;
     assert_eq!(server.said().matches("has not been migrated").count(), 1, "once in half a minute");
 
@@ -95,7 +99,7 @@ async fn a_server_says_that_nothing_was_migrated_and_is_ready_when_it_was() {
         .execute(&mut PgConnection::connect(url.expose()).await.expect("connects"))
         .await
         .expect("SQL");
-    let (code, said) = run("rebuild", &url);
+    let (code, said) = run(&["rebuild"], &url);
     assert_eq!(code, Some(1));
     assert!(said.contains("has not been migrated to 20") && said.contains("run `waitless migrate`"), "{said}");
     sqlx::query(AssertSqlSafe(format!("DROP DATABASE {empty} WITH (FORCE)")))
