@@ -163,7 +163,7 @@ impl Config {
         let secret = required(&settings.secret, "SECRET");
         let secret_len = secret.expose().chars().count();
         if secret_len > 0 && secret_len < SECRET_LEN_MIN {
-            problems.push(format!("WAITLESS_SECRET has {secret_len} characters, at least {SECRET_LEN_MIN} are needed"));
+            problems.push(format!("WAITLESS_SECRET has a length of {secret_len}, at least {SECRET_LEN_MIN} is needed"));
         }
         if !redis_url.expose().is_empty() {
             problems
@@ -264,7 +264,7 @@ mod tests {
         let problems = config(&["--secret", "short"]).expect_err("nothing is set");
         let all = problems.join("\n");
         assert!(all.contains("WAITLESS_REDIS_URL") && all.contains("WAITLESS_DATABASE_URL"), "{all}");
-        assert!(all.contains("WAITLESS_SECRET has 5 characters"), "{all}");
+        assert!(all.contains("WAITLESS_SECRET has a length of 5,"), "{all}");
         assert!(!all.contains("short"), "a secret is never printed: {all}");
     }
 

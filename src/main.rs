@@ -88,7 +88,7 @@ fn work(settings: &Settings) -> Result<(), Ended> {
 fn rebuild(settings: &Settings) -> Result<(), Ended> {
     let config = Config::from_settings(settings).map_err(|lines| Ended { code: Ended::BAD_CONFIGURATION, lines })?;
     let opened = runtime(Builder::new_multi_thread())?.block_on(app::rebuild(&config)).map_err(failed)?;
-    println!("{} restaurants, {} were missing in Redis and are open again", opened.restaurants, opened.opened);
+    println!("restaurants: {}, missing in Redis and open again: {}", opened.restaurants, opened.opened);
     Ok(())
 }
 

@@ -80,7 +80,7 @@ pub(crate) async fn run(db: &Db, asked: Dlq) -> Result<bool, DbError> {
             for letter in &letters {
                 let became: String = letter.outcome.iter().map(|outcome| format!("; {outcome}")).collect();
                 let Letter { found_at, error, raw, .. } = letter;
-                println!("{}  {found_at}  {} bytes  {error}{became}", id_of(letter), raw.len());
+                println!("{}  {found_at}  {} B  {error}{became}", id_of(letter), raw.len());
             }
             if letters.is_empty() {
                 println!("nothing lies there");

@@ -314,7 +314,7 @@ pub enum OpenAllError {
     #[error(transparent)]
     Queue(#[from] QueueError),
     /// So many could not be opened; why was logged.
-    #[error("{0} restaurants could not be opened")]
+    #[error("restaurants that could not be opened: {0}")]
     NotOpened(usize),
 }
 

@@ -40,7 +40,7 @@ pub struct Writing {
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The lease of these partitions is another's by now, or their record is not where it was left.
-    #[error("partitions {0:?} are another's by now, or another record was put in their place")]
+    #[error("another's by now, or another record was put in its place: partitions {0:?}")]
     Fenced(Vec<u16>),
     /// PostgreSQL failed. Whether a commit happened may be unknown: read the positions again.
     #[error(transparent)]

@@ -125,7 +125,7 @@ impl Recorder {
     /// These partitions are another recorder's: what is left without them.
     fn fenced(&mut self, partitions: &[u16], parts: Vec<Part>) -> Vec<Part> {
         self.metrics.recorder_fenced.inc();
-        tracing::warn!(?partitions, "fence refused: these partitions are not where this recorder left them");
+        tracing::warn!(?partitions, "fence refused: not where this recorder left it");
         self.held.retain(|partition, _| !partitions.contains(&partition.index()));
         parts.into_iter().filter(|(partition, _)| self.held.contains_key(partition)).collect()
     }
@@ -274,11 +274,11 @@ impl News {
                 error,
                 remedy,
                 ?partitions,
-                "PostgreSQL refuses these; their event logs are kept"
+                "PostgreSQL refuses what comes next; the event log is kept"
             );
         }
         if !self.taken.is_empty() {
-            tracing::info!(partitions = ?self.taken, "these are recorded again");
+            tracing::info!(partitions = ?self.taken, "recorded again");
         }
     }
 }

@@ -76,7 +76,7 @@ impl Recorder {
                     tracing::error!(
                         partition = partition.index(),
                         restaurants,
-                        "restaurants cannot be compared with their record: it goes on without that"
+                        "not all restaurants can be compared with their record: it goes on without that"
                     );
                     held.compared();
                 }

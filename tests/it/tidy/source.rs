@@ -118,3 +118,22 @@ fn words_that_redis_holds_leave_room_for_newer_ones() {
     assert_none(&problems);
     assert_eq!(found, 6, "enums that are read from Redis");
 }
+
+/// "1 restaurants" is no English: a number is a field, or stands behind what it counts.
+#[test]
+fn no_sentence_counts_what_may_be_one() {
+    const COUNTED: [&str; 8] =
+        ["bytes", "characters", "entries", "events", "partitions", "restaurants", "sessions", "tickets"];
+    let mut problems = Vec::new();
+    for (path, text) in files("src", "rs").iter().filter(|(path, _)| !is_test(path)) {
+        for (number, line) in code(without_tests(text)) {
+            let sentences = all_between(line, "\"", "\"");
+            let counts = sentences.iter().flat_map(|sentence| sentence.split("} ").skip(1));
+            let counted = counts.filter_map(|behind| words(behind).next());
+            problems.extend(
+                counted.filter(|word| COUNTED.contains(word)).map(|word| format!("{path}:{number}: {{}} {word}")),
+            );
+        }
+    }
+    assert_none(&problems);
+}
