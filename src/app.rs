@@ -2,6 +2,8 @@
 //!
 //! Start-up does not wait for Redis or PostgreSQL: the server answers `/healthz` at once and `/readyz` when both have
 //! been seen and every restaurant is open. Later either may go away and come back.
+//!
+//! Invariant: work that needs the database begins when the schema is there and the database may be served.
 
 use std::{
     num::NonZero,
@@ -10,7 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::SetOnce, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -191,9 +193,10 @@ impl App {
             tokio::spawn(timers::run(queue.clone(), restaurants.clone(), stop.clone())),
             tokio::spawn(revocations.clone().watch(stop.clone())),
         ];
+        let checked = Checked::default();
         let lag = if config.worker {
             let metrics = Arc::clone(&metrics);
-            let work = begin_work(&config, queue.clone(), &db, restaurants.clone(), metrics, &stop)?;
+            let work = begin_work(&config, queue.clone(), &db, restaurants.clone(), metrics, &checked, &stop)?;
             background.extend(work.tasks);
             work.lag
         } else {
@@ -212,7 +215,7 @@ impl App {
             metrics,
         };
         background.push(tokio::spawn(condition.watch(stop.clone())));
-        let prepared = tokio::spawn(prepare(config.dev, queue, db, restaurants, Arc::clone(&readiness)));
+        let prepared = tokio::spawn(prepare(config.dev, queue, db, restaurants, checked, Arc::clone(&readiness)));
         let served = tokio::spawn(serve::run(listener, api::router(api), bounds.serve, places, stop.clone()));
         tracing::info!(listen = %listen, url = %config.public_url, "serving");
         Ok(Self { hub, readiness, drain: config.drain, stop, background, prepared, served })
@@ -245,11 +248,11 @@ pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Re
     let db = Db::connect_lazy(&config.database_url)?;
     let queue = queue_of(config)?;
     let restaurants = Restaurants::new(queue.clone(), db.clone(), Arc::clone(&metrics));
-    let work = begin_work(config, queue.clone(), &db, restaurants, metrics, &token)?;
-    tracing::info!("working");
+    let checked = Checked::default();
+    let work = begin_work(config, queue.clone(), &db, restaurants, metrics, &checked, &token)?;
     let refused: anyhow::Result<()> = tokio::select! {
         () = stop => Ok(()),
-        refused = refused_by_schema(&db) => Err(refused.into()),
+        refused = refused_by_schema(&db, &checked) => Err(refused.into()),
         Err(unfit) = queue.fit() => Err(unfit.into()),
     };
     token.cancel();
@@ -259,16 +262,18 @@ pub async fn work(config: &Config, stop: impl Future<Output = ()>) -> anyhow::Re
     refused
 }
 
-/// Returns only when the database is one that this program must not work with; says meanwhile that it is not migrated.
-async fn refused_by_schema(db: &Db) -> DbError {
+/// Returns only when the database is one that this program must not work with; says meanwhile what is waited for.
+async fn refused_by_schema(db: &Db, checked: &Checked) -> DbError {
     let mut waiting = Waiting::default();
     loop {
         match db.check_schema().await {
-            Ok(()) => std::future::pending().await,
+            Ok(()) => {
+                tracing::info!("working");
+                checked.say();
+                std::future::pending().await
+            }
             Err(error @ DbError::Schema(SchemaMismatch::Newer { .. })) => return error,
-            Err(error @ DbError::Schema(_)) => waiting.tell(&error.into()),
-            // The recorder says so.
-            Err(_) => {}
+            Err(error) => waiting.tell(&error.into()),
         }
         tokio::time::sleep(RETRY_PAUSE).await;
     }
@@ -287,7 +292,28 @@ pub async fn rebuild(config: &Config) -> anyhow::Result<OpenedAll> {
     Ok(restaurants.open_all().await?)
 }
 
-/// Background work under way.
+/// Whether the database was found fit to be worked with. Cheap to clone.
+#[derive(Clone, Default)]
+struct Checked(Arc<SetOnce<()>>);
+
+impl Checked {
+    fn say(&self) {
+        // It may have been said before.
+        let _ = self.0.set(());
+    }
+
+    /// Does this work as soon as it is said, unless `stop` comes first.
+    fn then(&self, stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let (checked, stop) = (self.clone(), stop.clone());
+        tokio::spawn(async move {
+            if stop.run_until_cancelled(checked.0.wait()).await.is_some() {
+                work.await;
+            }
+        })
+    }
+}
+
+/// Background work under way, or waiting for its database.
 struct Work {
     tasks: [JoinHandle<()>; 3],
     lag: Arc<Lag>,
@@ -300,15 +326,16 @@ fn begin_work(
     db: &Db,
     restaurants: Restaurants,
     metrics: Arc<Metrics>,
+    checked: &Checked,
     stop: &CancellationToken,
 ) -> anyhow::Result<Work> {
     let log = queue.log(config.redis_url.expose())?;
     let recorder = Recorder::new(queue, log, db, restaurants, Arc::clone(&metrics));
     let lag = recorder.lag();
     let tasks = [
-        tokio::spawn(recorder::run(recorder, stop.clone())),
+        checked.then(stop, recorder::run(recorder, stop.clone())),
         watch_lag(&lag, &metrics, stop),
-        tokio::spawn(retention::run(db.clone(), metrics, config.keep_tickets_days, stop.clone())),
+        checked.then(stop, retention::run(db.clone(), metrics, config.keep_tickets_days, stop.clone())),
     ];
     Ok(Work { tasks, lag })
 }
@@ -334,11 +361,12 @@ async fn prepare(
     queue: Queue,
     db: Db,
     restaurants: Restaurants,
+    checked: Checked,
     readiness: Arc<Readiness>,
 ) -> anyhow::Result<()> {
     let mut waiting = Waiting::default();
     loop {
-        match prepare_once(dev, &queue, &db, &restaurants).await {
+        match prepare_once(dev, &queue, &db, &restaurants, &checked).await {
             Ok(Prepared::Ready) => {
                 readiness.started();
                 tracing::info!(at = clock::now(), "ready");
@@ -399,12 +427,19 @@ pub fn is_unfit(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| matches!(cause.downcast_ref(), Some(QueueError::Unfit(_))))
 }
 
-async fn prepare_once(dev: bool, queue: &Queue, db: &Db, restaurants: &Restaurants) -> anyhow::Result<Prepared> {
+async fn prepare_once(
+    dev: bool,
+    queue: &Queue,
+    db: &Db,
+    restaurants: &Restaurants,
+    checked: &Checked,
+) -> anyhow::Result<Prepared> {
     queue.ping().await?;
     db.check_schema().await?;
     if !dev && demo::demo_accounts_present(db).await? {
         return Ok(Prepared::DemoAccounts);
     }
+    checked.say();
     restaurants.open_all().await?;
     Ok(Prepared::Ready)
 }

@@ -92,7 +92,10 @@ async fn a_server_says_that_nothing_was_migrated_and_is_ready_when_it_was() {
     assert!(server.runs() && server.readyz().await == Some(503), "it waits");
     assert_eq!(run(&["migrate"], &url), (Some(0), String::new()));
     server.ready().await;
-    assert_eq!(server.said().matches("has not been migrated").count(), 1, "once in half a minute");
+    let said = server.said();
+    assert_eq!(said.matches("has not been migrated").count(), 1, "once in half a minute");
+    let alarms = said.matches(" WARN ").count() + said.matches("ERROR ").count();
+    assert_eq!(alarms, 1, "and nothing else is wrong: {said}");
 
     drop(server);
     sqlx::query("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)")
