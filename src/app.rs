@@ -217,7 +217,7 @@ impl App {
         background.push(tokio::spawn(condition.watch(stop.clone())));
         let prepared = tokio::spawn(prepare(config.dev, queue, db, restaurants, checked, Arc::clone(&readiness)));
         let served = tokio::spawn(serve::run(listener, api::router(api), bounds.serve, places, stop.clone()));
-        tracing::info!(listen = %listen, url = %config.public_url, "serving");
+        tracing::info!(listen = %listen, url = %config.public_url, "listening");
         Ok(Self { hub, readiness, drain: config.drain, stop, background, prepared, served })
     }
 

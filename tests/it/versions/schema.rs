@@ -1,4 +1,5 @@
-//! A database that was never migrated, that is older, or newer than a program: each is said in one line, at once.
+//! A database that was never migrated, that is older, or newer than a program, or holds the demo accounts: each is said
+//! in one line, at once, before anything is begun.
 
 use std::process::Output;
 
@@ -25,8 +26,8 @@ async fn migrate_further(database: &TestDatabase) {
     sqlx::query(AssertSqlSafe(sql)).execute(&mut database.connect().await).await.expect("SQL");
 }
 
-/// A command that ends by itself, within a minute.
-fn run(words: &[&str], database: &Secret) -> (Option<i32>, String) {
+/// A command that ends by itself, within a minute: its exit code, and all that it said.
+fn run_aloud(words: &[&str], database: &Secret) -> (Option<i32>, String) {
     let data = folder();
     let mut command = dying_with_us("timeout");
     command.args(["60", BINARY]);
@@ -37,9 +38,14 @@ fn run(words: &[&str], database: &Secret) -> (Option<i32>, String) {
         .env("WAITLESS_DATABASE_URL", database.expose())
         .env("WAITLESS_SECRET", "a secret of the tests, long enough");
     let Output { status, stderr, .. } = command.output().expect("runs");
-    let said = String::from_utf8(stderr).expect("UTF-8");
+    (status.code(), String::from_utf8(stderr).expect("UTF-8"))
+}
+
+/// The same without the log.
+fn run(words: &[&str], database: &Secret) -> (Option<i32>, String) {
+    let (code, said) = run_aloud(words, database);
     let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("waitless: ")).collect();
-    (status.code(), lines.join("\n"))
+    (code, lines.join("\n"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,4 +115,14 @@ async fn a_server_says_that_nothing_was_migrated_and_is_ready_when_it_was() {
         .execute(&mut connection)
         .await
         .expect("SQL");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_demo_accounts_are_nothing_is_begun() {
+    let database = demo_database().await;
+    let (code, said) = run_aloud(&["serve"], &database.url);
+    assert!(code == Some(1) && said.contains("waitless: the database holds the demo accounts"), "{code:?}: {said}");
+    assert!(!said.contains("serving"), "{said}");
+    let taken = database.count("SELECT count(*) FROM recorder WHERE fence > 0").await;
+    assert_eq!(taken, 0, "no lease was taken");
 }
