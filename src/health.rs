@@ -10,7 +10,8 @@ use std::{
 
 /// Parts that may fail while the line goes on, with what is so then. docs/OPERATIONS.md lists them.
 pub const PARTS: &[(&str, &str)] = &[
-    ("postgres", "PostgreSQL does not answer."),
+    ("postgres", "PostgreSQL does not answer, or takes no writes."),
+    ("redis", "Redis answers, but takes no writes."),
     ("recorder", "An event of the log has not been recorded for more than ten seconds."),
     ("timers", "A partition's deadlines have not been looked at for more than ten seconds."),
     ("restaurants", "A restaurant's live state cannot be opened."),

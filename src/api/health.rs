@@ -68,7 +68,7 @@ pub struct Alive {
 pub struct Ready {
     #[schema(example = "ok")]
     status: &'static str,
-    /// Of `postgres`, `recorder`, `timers`, `restaurants`, `revocations`; others may come.
+    /// Of `postgres`, `redis`, `recorder`, `timers`, `restaurants`, `revocations`; others may come.
     #[schema(value_type = Vec<String>, example = json!([]))]
     degraded: Vec<&'static str>,
 }

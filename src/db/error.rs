@@ -57,6 +57,9 @@ pub enum DbError {
     /// PostgreSQL refused, or the connection broke. Says why itself: most who log it log no chain of causes.
     #[error("PostgreSQL failed: {}", words(.0))]
     Sqlx(sqlx::Error),
+    /// PostgreSQL answers, but takes no writes: a standby, or set so.
+    #[error("PostgreSQL is read-only")]
+    ReadOnly,
     /// No answer in time.
     #[error("PostgreSQL did not answer in time")]
     TimedOut,
@@ -144,7 +147,7 @@ impl DbError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::TimedOut => true,
+            Self::ReadOnly | Self::TimedOut => true,
             Self::Sqlx(error) => is_transient(error),
             Self::Migrate(MigrateError::Execute(error)) => is_transient(error),
             Self::Migrate(_) | Self::Schema(_) | Self::InvalidUrl | Self::Unreadable { .. } => false,

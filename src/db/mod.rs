@@ -71,12 +71,15 @@ impl Db {
         Self { pool: pool(connections_max), locks: pool(LOCKS_MAX), options, gate }
     }
 
-    /// Whether PostgreSQL answers.
+    /// Whether PostgreSQL answers, and takes writes.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), DbError> {
-        self.bounded(async { sqlx::query_scalar!(r#"SELECT 1 AS "one!""#).fetch_one(&self.pool).await.map(drop) }).await
+        let query =
+            sqlx::query_scalar!(r#"SELECT current_setting('transaction_read_only')::boolean AS "is_read_only!""#);
+        let is_read_only = self.bounded(query.fetch_one(&self.pool)).await?;
+        if is_read_only { Err(DbError::ReadOnly) } else { Ok(()) }
     }
 
     /// Closes the pools: calls under way finish, later ones fail.

@@ -26,6 +26,7 @@ mod timers;
 mod topology;
 mod trim;
 pub mod version;
+mod writable;
 
 use std::sync::{
     Arc,

@@ -1,8 +1,8 @@
 //! How this server is, looked at once a second: what is degraded for `/readyz`, and the figures that only time can
 //! move, so that they stay true when whoever else would set them has stopped.
 //!
-//! Invariant: what is looked at here was learnt by others, but for PostgreSQL, which is asked beside everything else:
-//! no answer that does not come holds up another figure.
+//! Invariant: what is looked at here was learnt by others, but for whether PostgreSQL and Redis take writes. Each of
+//! them is asked beside everything else: no answer that does not come holds up another figure.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,8 +18,8 @@ use crate::{
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Between two questions to PostgreSQL.
-const POSTGRES_PERIOD: Duration = Duration::from_secs(2);
+/// Between two questions to PostgreSQL, and to Redis.
+const ASK_PERIOD: Duration = Duration::from_secs(2);
 
 /// PostgreSQL may take this long before it counts as not answering.
 const POSTGRES_MAX: Duration = Duration::from_secs(3);
@@ -48,7 +48,8 @@ pub struct Condition {
 impl Condition {
     /// Looks until `stop`.
     pub async fn watch(self, stop: CancellationToken) {
-        let watching = async { tokio::join!(self.keep_asking_postgres(), self.keep_looking()) };
+        let watching =
+            async { tokio::join!(self.keep_asking_postgres(), self.keep_asking_redis(), self.keep_looking()) };
         stop.run_until_cancelled(watching).await;
     }
 
@@ -56,7 +57,17 @@ impl Condition {
         loop {
             let answer = timeout(POSTGRES_MAX, self.db.ping()).await;
             self.say("postgres", matches!(answer, Ok(Ok(()))));
-            sleep(POSTGRES_PERIOD).await;
+            sleep(ASK_PERIOD).await;
+        }
+    }
+
+    async fn keep_asking_redis(&self) {
+        loop {
+            // That it does not answer is said elsewhere.
+            if let Some(takes_writes) = self.queue.takes_writes().await {
+                self.say("redis", takes_writes);
+            }
+            sleep(ASK_PERIOD).await;
         }
     }
 

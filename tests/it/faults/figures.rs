@@ -107,6 +107,8 @@ async fn the_lag_is_the_age_of_what_is_not_recorded() {
     let since = Instant::now();
     join(&server).await;
     report.worst("lag_read_only_s", lag_is_of(&server, since, 6.0).await);
+    let (status, degraded) = ready(&server).await;
+    assert!(status == 200 && degraded.contains(&"postgres".to_owned()), "{status} {degraded:?}");
     // Nobody has ever held a lease.
     server.kill();
     wire.set(Flow::Gone);

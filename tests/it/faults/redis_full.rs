@@ -29,6 +29,7 @@ async fn at_maxmemory_nothing_is_half_written() {
     .await;
     stage.redis.ask::<()>(&["CONFIG", "SET", "maxmemory", "1mb"]).await.expect("set");
     let full = Instant::now();
+    until("it is named", async || (degraded(&stage).await == ["redis"]).then_some(())).await;
     let before = dump(&stage).await;
     let operations = [
         Operation::join("A", 2, Some(1)),
@@ -64,8 +65,17 @@ async fn at_maxmemory_nothing_is_half_written() {
     let healed = Instant::now();
     crowd.rest().await;
     stage.right_soon_after(healed).await;
+    until("it is not named any more", async || degraded(&stage).await.is_empty().then_some(())).await;
     stage.answers_came_in_time();
     stage.judged().await;
+}
+
+/// What `/readyz` names, with 200.
+async fn degraded(stage: &Stage) -> Vec<String> {
+    let answer = stage.server.http.get(stage.server.url("/readyz")).send().await.expect("an answer");
+    assert_eq!(answer.status().as_u16(), 200, "reading goes on");
+    let body: serde_json::Value = answer.json().await.expect("JSON");
+    serde_json::from_value(body["degraded"].clone()).expect("names")
 }
 
 /// Every key and what is in it, but for `src`: the timers' clock goes on.

@@ -24,7 +24,7 @@ const READING: [&str; 17] = [
 ];
 
 /// Writes beside the scripts, each to keys of its own or to answers kept for a retry.
-const WRITING: [(&str, &str); 7] = [
+const WRITING: [(&str, &str); 8] = [
     // Only asked for settings; the command could change some as well.
     ("src/queue/durability.rs", "CONFIG"),
     // The answer as a guest was given it, so that a retry gets the same bytes.
@@ -37,6 +37,8 @@ const WRITING: [(&str, &str); 7] = [
     ("src/queue/slugs.rs", "SET"),
     // Only asked for ids and slots; the command could move some as well.
     ("src/queue/topology.rs", "CLUSTER"),
+    // Only asked whether it would be run; it does nothing.
+    ("src/queue/writable.rs", "EVAL"),
 ];
 
 #[test]
