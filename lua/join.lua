@@ -101,15 +101,22 @@ end
 local function pass_over_known()
   local lost = rev_of_former_lives() - tonumber(meta('covered') or 0)
   if not meta('covered') or lost <= 0 or not is_compared() then return end
-  for _, field in ipairs(redis.call('HKEYS', K.meta)) do
-    local other = string.match(field, '^line:(%u)$')
-    if other then
-      line_of(other).last_number = line_of(other).last_number + lost + 100
-      change_line(line_of(other))
-      redis.call('HINCRBY', K.meta, 'joins', whole(lost + 100))
-    end
+  for _, other in ipairs(all_lines()) do
+    other.last_number = other.last_number + lost + 100
+    change_line(other)
+    redis.call('HINCRBY', K.meta, 'joins', whole(lost + 100))
   end
   redis.call('HSET', K.meta, 'covered', whole(rev_of_former_lives()))
+end
+
+-- Numbers that the server gave out itself are never given out again, though Redis and the record have lost them.
+local function pass_over_given(line)
+  if string.sub(numbers, 1, 10) ~= restaurant().day then return end
+  local given = tonumber(string.match(numbers, ' ' .. letter .. '(%d+)') or 0)
+  if given > line.last_number then
+    redis.call('HINCRBY', K.meta, 'joins', whole(given - line.last_number))
+    line.last_number = given
+  end
 end
 
 return perform(function()
@@ -137,6 +144,7 @@ return perform(function()
   change_daily(joined_today + 1)
   pass_over_unknown(line)
   pass_over_known()
+  pass_over_given(line)
   line.last_number, line.today = line.last_number + 1, line.today + 1
   note_join(line)
   ticket.ref, ticket.code, ticket.line = ref, code, letter

@@ -1,7 +1,7 @@
 #!lua
 -- load: opens a restaurant's live state, the only script that creates one: fresh from what PostgreSQL knows of it, or
--- rebuilt from the record in batches. Until the last of them, the restaurant is not loaded. `replace`: what is there is
--- of a business day that the record knows to be over, and goes, unless it was compared meanwhile.
+-- rebuilt from the record in batches. Until the last of them, the restaurant is not loaded. `replace`: what is there in
+-- this life of Redis (0: none) is of a business day that the record knows to be over, and goes, unless it was compared.
 -- KEYS: the fixed list (lib/keys)
 -- ARGV: token, first, last, replace, restaurant, policy, tickets, answers, lines, menu, stock, pace, skipped, epoch_recorded, rev_recorded, covered, since
 -- REPLY: done | already_loaded superseded
@@ -55,9 +55,9 @@ local function put_records()
 end
 
 local function may_be_replaced()
-  if first ~= '1' or replace ~= '1' then return false end
+  if first ~= '1' or replace == '0' then return false end
   look_at_source()
-  return not is_compared()
+  return tonumber(replace) == life and not is_compared()
 end
 
 if redis.call('HEXISTS', K.meta, 'restaurant') == 1 and not may_be_replaced() then return refuse('already_loaded') end

@@ -1,13 +1,14 @@
 #!lua
 -- reconcile: puts back what a Redis that came back older has lost, from the record, in batches, and ends the comparison
 -- with the last of them. What was touched since Redis is this one stays as it is: somebody has seen it so, and acted.
+-- Nothing is done when Redis is another process by now than the one that was compared.
 -- KEYS: the fixed list (lib/keys)
--- ARGV: restaurant, lines, tickets, keys, stock, recounted, answers, since, skip, skips, lost, covered, last
+-- ARGV: life_compared, restaurant, lines, tickets, keys, stock, recounted, answers, since, skip, skips, lost, covered, last
 -- REPLY: done – – – tickets | stale
 -- EVENT: restaurant.reconciled
 -- COST: O(lines + 200 log n)
 --@use keys call state order deadline ticket recorded stock
-local record, lines, tickets, keys, stock, recounted, answers, since, skip, skips, lost, covered,
+local life_compared, record, lines, tickets, keys, stock, recounted, answers, since, skip, skips, lost, covered,
   last = arguments()
 
 -- The first life in which the restaurant may have been touched without the record.
@@ -144,9 +145,8 @@ end
 local function pass_over_lost()
   local more = {}
   for _, line in ipairs(cmsgpack.unpack(skips)) do more[line[1]] = line[2] end
-  for _, letter in ipairs(redis.call('HKEYS', K.meta)) do
-    local line = string.sub(letter, 1, 5) == 'line:' and line_of(string.sub(letter, 6))
-    if line and (line.numbered or 0) < since_life then
+  for _, line in ipairs(all_lines()) do
+    if (line.numbered or 0) < since_life then
       local count = more[line.line] or tonumber(skip)
       line.last_number, line.numbered = line.last_number + count, life
       redis.call('HINCRBY', K.meta, 'joins', whole(count))
@@ -181,8 +181,8 @@ local function forget_bases()
 end
 
 return perform(function()
-  -- Somebody else was quicker.
-  if is_compared() then return refuse('stale') end
+  -- Somebody else was quicker, or what was found is true of another copy.
+  if is_compared() or tonumber(life_compared) ~= life then return refuse('stale') end
   since_life = bases()[1][1]
   local count = put_back_batch(cmsgpack.unpack(record))
   if last == '1' then

@@ -43,13 +43,9 @@ local function some_live()
 end
 
 local function begin_day()
-  for _, letter in ipairs(redis.call('HKEYS', K.meta)) do
-    letter = string.match(letter, '^line:(%u)$')
-    if letter then
-      local line = line_of(letter)
-      line.last_number, line.today, line.recent, line.busiest = 0, 0, {}, 0
-      change_line(line)
-    end
+  for _, line in ipairs(all_lines()) do
+    line.last_number, line.today, line.recent, line.busiest = 0, 0, {}, 0
+    change_line(line)
   end
   redis.call('HDEL', K.meta, 'daily')
   redis.call('UNLINK', K.codes, K.ended)

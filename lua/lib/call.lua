@@ -1,10 +1,10 @@
 -- call: who calls, Redis's clock and epoch, and how a call ends. The one place that spells ARGV.
 local restaurant_id, now_given, epoch_min, role, device, account, idem_key, idem_body, idem_ttl_ms, alone,
-  known = unpack(ARGV, 1, 11)
+  known, numbers = unpack(ARGV, 1, 12)
 
 -- The script's own arguments, in the order of its ARGV header.
 local function arguments()
-  return unpack(ARGV, 12)
+  return unpack(ARGV, 13)
 end
 
 local function optional(text)

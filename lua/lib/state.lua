@@ -21,6 +21,15 @@ local function line_of(letter)
   return lines_read[letter]
 end
 
+local function all_lines()
+  local lines = {}
+  for _, field in ipairs(redis.call('HKEYS', K.meta)) do
+    local letter = string.match(field, '^line:(%u)$')
+    if letter then lines[#lines + 1] = line_of(letter) end
+  end
+  return lines
+end
+
 local tickets_read = {}
 local function ticket_of(id)
   if not tickets_read[id] then

@@ -12,10 +12,10 @@ use crate::domain::{
 };
 
 /// Arguments of every script, before its own: the context of `lua/lib/call.lua`.
-const CONTEXT: usize = 11;
+const CONTEXT: usize = 12;
 
 /// Bytes that they take, about.
-const CONTEXT_LEN: usize = 160;
+const CONTEXT_LEN: usize = 180;
 
 /// A retry that must not act twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +165,9 @@ impl Queue {
         if let Ok(outcome) = &outcome {
             self.note_epoch(partition, outcome.stamp.epoch);
             self.note_known(restaurant, outcome.stamp);
+            if let Some(ticket) = outcome.done.ticket.as_ref().filter(|_| name == "join") {
+                self.note_number(restaurant, ticket);
+            }
         }
         Ok(outcome)
     }
@@ -181,10 +184,9 @@ impl Queue {
         let script = self.script(name);
         debug_assert!(arguments.names == script.arguments, "{name} takes {:?}", script.arguments);
         // Only joins give out numbers.
-        let known = if name == "join" {
-            self.known(restaurant).map(|Stamp { epoch, rev }| format!("{epoch} {rev}")).join(" ")
-        } else {
-            String::new()
+        let (known, numbers) = match name {
+            "join" => self.told_to_joins(restaurant),
+            _ => Default::default(),
         };
         let idempotency = context.idempotency.as_ref();
         let actor = &context.actor;
@@ -207,7 +209,8 @@ impl Queue {
                 .arg(idempotency.map_or("", |idempotency| &idempotency.body))
                 .arg(idempotency.map_or(0, |idempotency| idempotency.ttl_ms))
                 .arg(u8::from(context.alone))
-                .arg(&known);
+                .arg(&known)
+                .arg(&numbers);
             for value in arguments.values() {
                 command.arg(value);
             }

@@ -6,7 +6,7 @@ use super::{
     call::{Arguments, CallContext, Reply, decode_refusal},
     keys::Partition,
 };
-use crate::domain::{Actor, Base, Millis, Rejection, RestaurantId, Role, Stamp};
+use crate::domain::{Actor, Base, LineId, Millis, Rejection, RestaurantId, Role, Stamp};
 
 /// How a restaurant's live state stands to the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,9 +30,19 @@ pub struct Uncompared {
     pub confirmed_at: Millis,
     /// The highest rev of former lives that numbers were skipped for.
     pub covered: i64,
+    /// Its lines, and the last number that each gave out.
+    pub lines: Vec<(LineId, u32)>,
     /// Where it stood each time that Redis became another process since it was compared last, oldest first; at least
     /// one.
     pub bases: Vec<Base>,
+}
+
+impl Uncompared {
+    /// The life of Redis that this is true of.
+    #[must_use]
+    pub fn life(&self) -> i64 {
+        self.bases.last().map_or(0, |base| base.life)
+    }
 }
 
 impl Queue {
@@ -58,6 +68,12 @@ impl Queue {
         self.note_epoch(partition, stamp.epoch);
         let day = reply.text()?;
         let (confirmed_at, covered) = (reply.int()?, reply.int()?);
+        let mut lines = Vec::new();
+        for _ in 0..reply.int()? {
+            let line = reply.text()?;
+            let line = line.parse().map_err(|_| QueueError::Protocol(format!("{line} is no line")))?;
+            lines.push((line, u32::try_from(reply.int()?).unwrap_or(u32::MAX)));
+        }
         let mut bases = Vec::new();
         while !reply.is_empty() {
             let life = reply.int()?;
@@ -66,6 +82,6 @@ impl Queue {
         if bases.is_empty() {
             return Ok(Comparison::Compared);
         }
-        Ok(Comparison::Uncompared(Uncompared { stamp, day, confirmed_at, covered, bases }))
+        Ok(Comparison::Uncompared(Uncompared { stamp, day, confirmed_at, covered, lines, bases }))
     }
 }

@@ -11,6 +11,7 @@ mod durability;
 mod error;
 mod idempotency;
 pub mod keys;
+mod known;
 mod link;
 mod live;
 pub mod log;
@@ -52,12 +53,13 @@ use self::{
     connect::Connection,
     durability::Durability,
     keys::{Keys, Partition},
+    known::Known,
     script::{Script, Scripts},
     time::Times,
     version::Newer,
 };
 
-use crate::domain::{RestaurantId, Stamp};
+use crate::domain::RestaurantId;
 
 /// The live queue of every restaurant in one Redis. Cheap to clone.
 #[derive(Clone)]
@@ -72,9 +74,8 @@ struct Shared {
     durability: Durability,
     /// The highest epoch seen of each partition: a Redis restored from an older copy must go beyond it.
     epochs: Vec<AtomicI64>,
-    /// The last change known of each restaurant: answered to somebody, or recorded. One that comes back with less has
-    /// lost something. And the highest of former epochs.
-    known: DashMap<RestaurantId, [Stamp; 2]>,
+    /// What this server knows of each restaurant.
+    known: DashMap<RestaurantId, Known>,
     /// Of which kinds of records there are newer ones than this server writes.
     newer: Arc<Newer>,
     /// What time it was told to be.
@@ -139,22 +140,6 @@ impl Queue {
 
     fn note_epoch(&self, partition: Partition, epoch: i64) {
         self.shared.epochs[usize::from(partition.index())].fetch_max(epoch, Ordering::Relaxed);
-    }
-
-    /// The last change that this server knows of a restaurant, and the highest of former epochs; zero: none.
-    #[must_use]
-    pub fn known(&self, restaurant: RestaurantId) -> [Stamp; 2] {
-        self.shared.known.get(&restaurant).map_or_else(Default::default, |known| *known)
-    }
-
-    /// Remembers that a restaurant has come so far.
-    pub fn note_known(&self, restaurant: RestaurantId, stamp: Stamp) {
-        let mut known = self.shared.known.entry(restaurant).or_insert([stamp, Stamp::default()]);
-        let [last, former] = &mut *known;
-        if stamp.epoch > last.epoch && last.rev > former.rev {
-            *former = *last;
-        }
-        *last = stamp.max(*last);
     }
 
     /// One plain command, with the deadline that every call has.

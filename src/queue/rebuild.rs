@@ -26,8 +26,9 @@ const BATCH: usize = 200;
 /// What was recorded of a restaurant.
 #[derive(Clone, Debug)]
 pub struct Rebuild {
-    /// What is there is of a business day that is over by the record, and goes, unless it was compared meanwhile.
-    pub replace: bool,
+    /// What is there in this life of Redis is of a business day that is over by the record, and goes, unless it was
+    /// compared meanwhile.
+    pub replace: Option<i64>,
     /// The restaurant as it was; the script says when it was rebuilt.
     pub restaurant: Kept<RestaurantRecord>,
     /// Its rules.
@@ -77,6 +78,15 @@ pub struct KeptAnswer {
     pub left: Option<i64>,
     /// Items that were left out.
     pub dropped: Vec<String>,
+}
+
+impl Rebuild {
+    /// The number of each line up to which it passes over.
+    #[must_use]
+    pub fn passed(&self) -> Vec<(LineId, u32)> {
+        let skip_of = |line| self.skips.get(&line).copied().unwrap_or(0);
+        self.lines.iter().map(|line| (line.line, line.last_number.saturating_add(skip_of(line.line)))).collect()
+    }
 }
 
 impl Queue {
@@ -141,19 +151,18 @@ fn batches(rebuild: &Rebuild) -> Vec<Batch<'_>> {
 }
 
 fn arguments(rebuild: &Rebuild, token: &str, is_first: bool, is_last: bool, batch: &Batch<'_>) -> Arguments {
-    let skip_of = |line: &LineRecord| rebuild.skips.get(&line.line).copied().unwrap_or(0);
-    let skipping = |line: &Kept<LineRecord>| {
-        let skip = skip_of(line);
-        line.clone().edited(|line| line.last_number = line.last_number.saturating_add(skip))
-    };
-    let lines: Vec<_> = rebuild.lines.iter().map(skipping).collect();
-    let skipped: u64 = rebuild.lines.iter().map(|line| u64::from(skip_of(line))).sum();
+    let mut lines = rebuild.lines.clone();
+    let mut skipped = 0;
+    for (line, (_, last)) in lines.iter_mut().zip(rebuild.passed()) {
+        skipped += u64::from(last - line.last_number);
+        *line = line.clone().edited(|line| line.last_number = last);
+    }
     let stock: Vec<(&str, i64)> = rebuild.stock.iter().map(|(item, left)| (item.as_str(), *left)).collect();
     Arguments::default()
         .text("token", token)
         .flag("first", is_first)
         .flag("last", is_last)
-        .flag("replace", rebuild.replace)
+        .text("replace", rebuild.replace.unwrap_or(0).to_string())
         .packed("restaurant", &rebuild.restaurant)
         .packed("policy", &rebuild.policy)
         .packed_texts("tickets", batch.tickets)

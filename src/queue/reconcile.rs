@@ -20,6 +20,8 @@ pub struct Reconcile {
     pub key: String,
     /// Which restaurant.
     pub id: RestaurantId,
+    /// The life of Redis that was compared, [`super::Uncompared::life`]. In another one nothing is done.
+    pub life: i64,
     /// The restaurant as it was; `None`: nothing of it was lost.
     pub restaurant: Option<Kept<RestaurantRecord>>,
     /// Its lines as they were.
@@ -66,10 +68,11 @@ pub struct StockChange {
 impl Reconcile {
     /// A batch in which nothing is put back.
     #[must_use]
-    pub fn nothing(id: RestaurantId) -> Self {
+    pub fn nothing(id: RestaurantId, life: i64) -> Self {
         Self {
             key: String::new(),
             id,
+            life,
             restaurant: None,
             lines: Vec::new(),
             tickets: Vec::new(),
@@ -95,7 +98,8 @@ impl Queue {
     /// Redis is this process stays as it is.
     ///
     /// # Errors
-    /// [`Rejection::Stale`] when the restaurant was compared meanwhile; else as [`Queue::run`].
+    /// [`Rejection::Stale`] when the restaurant was compared meanwhile, or Redis is another process since; else as
+    /// [`Queue::run`].
     pub async fn reconcile(
         &self,
         reconcile: &Reconcile,
@@ -107,6 +111,7 @@ impl Queue {
         let actor = Actor::of(Role::Timer);
         let context = CallContext { actor, idempotency: Some(idempotency), now, alone: true };
         let arguments = Arguments::default()
+            .text("life_compared", reconcile.life.to_string())
             .packed("restaurant", &reconcile.restaurant)
             .packed("lines", &reconcile.lines)
             .packed_texts("tickets", &reconcile.tickets)

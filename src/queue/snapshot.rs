@@ -52,7 +52,7 @@ impl Queue {
         let stock = opening.menu.iter().filter_map(|(item, left)| Some((item.id.clone(), (*left)?)));
         self.load_all(
             &Rebuild {
-                replace: false,
+                replace: None,
                 restaurant: opening.restaurant.clone().into(),
                 policy: opening.policy.clone(),
                 lines: lines.collect(),

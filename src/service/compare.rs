@@ -15,7 +15,10 @@ use super::rebuild::{self, Unreadable};
 use crate::{
     db::{
         self, Db, DbError,
-        record::reconcile::{self, Lost, LostStock},
+        record::{
+            numbers,
+            reconcile::{self, Lost, LostStock},
+        },
     },
     domain::{Actor, Command, Kept, LineId, LineRecord, Rejection, RestaurantId, RestaurantRecord, Role, Stamp},
     metrics::Metrics,
@@ -66,12 +69,19 @@ pub(super) struct Found {
     /// Numbers that lines pass over, in each line at least the first.
     skip: u32,
     skips: Vec<(LineId, u32)>,
+    /// How far they come by that.
+    passed: Vec<(LineId, u32)>,
 }
 
 impl Found {
     /// Whether something has to be put back.
     pub(super) fn is_older(&self) -> bool {
         self.lost.events > 0
+    }
+
+    /// Whether nothing has to be put back, or passed over.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.is_older() && self.skip == 0
     }
 
     /// Whether something may be lost for good.
@@ -83,6 +93,36 @@ impl Found {
     pub(super) fn earlier_day(&self) -> Option<&str> {
         let recorded = self.restaurant().ok().flatten()?;
         (recorded.day > self.here.day).then_some(&self.here.day)
+    }
+
+    /// The life of Redis that this is true of.
+    pub(super) fn life(&self) -> i64 {
+        self.here.life()
+    }
+
+    /// Each line passes over what may have been given out since its last number that is known.
+    fn pass_over(&mut self) -> Result<(), Unreadable> {
+        let (here, lost) = (&self.here, &self.lost);
+        let day = self.restaurant()?.map(|restaurant| restaurant.day.clone());
+        let recorded: Vec<Kept<LineRecord>> = match day.is_some_and(|day| day == here.day) {
+            true => lost.lines.iter().map(|packed| rebuild::unpack("a line", packed)).collect::<Result<_, _>>()?,
+            false => Vec::new(),
+        };
+        let busiest: HashMap<LineId, i64> = lost.busiest.iter().copied().collect();
+        let of = |busiest| rebuild::skip(busiest, lost.unrecorded_s, self.changes_lost);
+        let skip_of = |line, last: u32| {
+            let passed = lost.passed.of(&here.day, line).saturating_sub(last);
+            passed.saturating_add(of(busiest.get(&line).copied().unwrap_or(0)))
+        };
+        let (mut skips, mut passed) = (Vec::new(), Vec::new());
+        for (line, last) in &here.lines {
+            let recorded = recorded.iter().find(|recorded| recorded.line == *line);
+            let last = recorded.map_or(0, |recorded| recorded.last_number).max(*last);
+            skips.push((*line, skip_of(*line, last)));
+            passed.push((*line, last.saturating_add(skip_of(*line, last))));
+        }
+        (self.skip, self.skips, self.passed) = (of(0), skips, passed);
+        Ok(())
     }
 
     fn restaurant(&self) -> Result<Option<Kept<RestaurantRecord>>, Unreadable> {
@@ -100,7 +140,7 @@ pub(super) async fn compare(queue: &Queue, db: &Db, id: RestaurantId) -> Result<
             Comparison::Uncompared(here) => here,
         };
         match reconcile::lost(db, Partition::of(id).index(), id, &here.bases).await? {
-            reconcile::Compared::Lost(lost) => break (here, lost),
+            reconcile::Compared::Lost(lost) => break (here, *lost),
             // Another life began within the same second. This one takes the next epoch.
             reconcile::Compared::EpochIsUsed(epoch) => epoch_recorded = epoch,
         }
@@ -118,17 +158,20 @@ pub(super) async fn compare(queue: &Queue, db: &Db, id: RestaurantId) -> Result<
     let changes_lost = known.clone().map(|known| lost_of(&known)).max().unwrap_or(0).max(0).cast_unsigned();
     let covered = known.map(|known| known.rev).max().unwrap_or(0).max(came_back_at).max(here.covered);
     // A copy that lacks the last confirmations is older, though nothing that was recorded is missing.
-    let is_older_copy = here.confirmed_at > 0 && lost.caught_up_ms - here.confirmed_at > CONFIRMED_WITHIN_MS;
-    let (mut skip, mut skips) = (0, Vec::new());
-    if lost.events > 0 || may_lose || changes_lost > 0 || is_older_copy {
-        let of = |busiest| rebuild::skip(busiest, lost.unrecorded_s, changes_lost);
-        skip = of(0);
-        skips = lost.busiest.iter().map(|(line, busiest)| (*line, of(*busiest))).collect();
+    let is_unconfirmed = here.confirmed_at > 0 && lost.caught_up_ms - here.confirmed_at > CONFIRMED_WITHIN_MS;
+    // So is one that has not passed over what a life passed over of which nothing may be recorded.
+    let has_not_passed = here.lines.iter().any(|(line, last)| lost.passed.of(&here.day, *line) > *last);
+    let is_older_copy = is_unconfirmed || has_not_passed;
+    let mut found =
+        Found { here, lost, is_older_copy, changes_lost, covered, skip: 0, skips: Vec::new(), passed: Vec::new() };
+    if found.has_lost() || may_lose {
+        found.pass_over()?;
     }
-    Ok(Compared::Found(Box::new(Found { here, lost, is_older_copy, changes_lost, covered, skip, skips })))
+    Ok(Compared::Found(Box::new(found)))
 }
 
-/// Puts back what was found to be lost, in batches, of which the last ends the comparison.
+/// Puts back what was found to be lost, in batches, of which the last ends the comparison. If Redis has become another
+/// process since, nothing is done: it is compared again.
 pub(super) async fn put_back(
     queue: &Queue,
     db: &Db,
@@ -138,14 +181,18 @@ pub(super) async fn put_back(
 ) -> Result<(), CompareError> {
     let began = Instant::now();
     let (mut tickets_put_back, mut acted) = (0, false);
+    if !found.passed.is_empty() {
+        numbers::pass(db, id, &found.here.day, &found.passed).await?;
+    }
     for (index, batch) in batches(id, found)?.into_iter().enumerate() {
         let key = match batch.key.as_str() {
             "" => format!("{}:{index}:{:08x}", found.here.stamp.epoch, content(&batch)),
             named => named.to_owned(),
         };
         match queue.reconcile(&Reconcile { key, ..batch }, None).await? {
-            // Another server was quicker with this batch, or with all of them.
+            // Another server was quicker with this batch.
             Ok(outcome) if outcome.replayed => {}
+            // Or with all of them; or this Redis was never compared.
             Err(Rejection::Stale) => return Ok(()),
             Ok(outcome) => {
                 acted = true;
@@ -187,7 +234,7 @@ fn batches(id: RestaurantId, found: &Found) -> Result<Vec<Reconcile>, Unreadable
         restaurant: found.restaurant()?,
         recounted: recounted.iter().map(|item| (*item).to_owned()).collect(),
         since: lost.at,
-        ..Reconcile::nothing(id)
+        ..Reconcile::nothing(id, found.life())
     };
     let mut batches = Vec::new();
     if found.is_older() {

@@ -27,8 +27,8 @@ const SKIP_MAX: f64 = 10_000_000.0;
 #[error("the record of {0} cannot be read: {1}")]
 pub struct Unreadable(String, String);
 
-/// What `load` is given. `changes_lost`: so many are known that are not in the record; `replace`: what Redis has is of
-/// an earlier business day.
+/// What `load` is given. `changes_lost`: so many are known that are not in the record; `replace`: what Redis has in
+/// this life is of an earlier business day.
 ///
 /// # Errors
 /// When a recorded part cannot be read, or that of the restaurant itself is missing.
@@ -36,7 +36,7 @@ pub fn rebuild_of(
     opening: Opening,
     recorded: Recorded,
     changes_lost: u64,
-    replace: bool,
+    replace: Option<i64>,
 ) -> Result<Rebuild, Unreadable> {
     let part = |name: &str| recorded.parts.iter().find(|(part, _)| part == name).map(|(_, packed)| packed);
     let known: Kept<RestaurantRecord> = unpack("restaurant", part("restaurant").ok_or_else(|| missing("restaurant"))?)?;
@@ -48,7 +48,9 @@ pub fn rebuild_of(
             Some(packed) => unpack::<Kept<LineRecord>>("a line", packed)?.edited(|line| line.name = name),
             None => LineRecord::fresh(line, name).into(),
         };
-        skips.insert(line, skip(busiest.get(&line).copied().unwrap_or(0), recorded.unrecorded_s, changes_lost));
+        let more = skip(busiest.get(&line).copied().unwrap_or(0), recorded.unrecorded_s, changes_lost);
+        let passed = recorded.passed.of(&known.day, line).saturating_sub(record.last_number);
+        skips.insert(line, passed.saturating_add(more));
         lines.push(record);
     }
     // What is counted since the menu was last edited starts as the menu says.

@@ -354,14 +354,15 @@ impl Shared {
     }
 
     async fn try_open(&self, id: RestaurantId) -> Result<Opened, OpenError> {
-        match compare(&self.queue, &self.db, id).await? {
-            Compared::Whole => return Ok(Opened::Present),
-            // Most often nothing is missing, and nobody has to take turns.
-            Compared::Found(found) if !found.is_older() => {
-                put_back(&self.queue, &self.db, &self.metrics, id, &found).await?;
-                return Ok(Opened::Present);
+        loop {
+            match compare(&self.queue, &self.db, id).await? {
+                Compared::Whole => return Ok(Opened::Present),
+                // Most often nothing is missing, and nobody has to take turns.
+                Compared::Found(found) if found.is_whole() => {
+                    put_back(&self.queue, &self.db, &self.metrics, id, &found).await?;
+                }
+                Compared::Found(_) | Compared::NotLoaded => break,
             }
-            Compared::Found(_) | Compared::NotLoaded => {}
         }
         let Some(lock) = db::lock::try_lock(&self.db, id).await? else { return Ok(Opened::Elsewhere) };
         let opened = self.open_locked(id).await;
@@ -373,16 +374,15 @@ impl Shared {
     }
 
     async fn open_locked(&self, id: RestaurantId) -> Result<Opened, OpenError> {
-        match compare(&self.queue, &self.db, id).await? {
-            Compared::Whole => Ok(Opened::Present),
-            Compared::NotLoaded => self.load(id).await,
-            Compared::Found(found) => match found.earlier_day() {
-                Some(day) => self.load_again(id, day).await,
-                None => {
-                    put_back(&self.queue, &self.db, &self.metrics, id, &found).await?;
-                    Ok(Opened::Present)
-                }
-            },
+        loop {
+            match compare(&self.queue, &self.db, id).await? {
+                Compared::Whole => return Ok(Opened::Present),
+                Compared::NotLoaded => return self.load(id).await,
+                Compared::Found(found) => match found.earlier_day() {
+                    Some(day) => return self.load_again(id, found.life(), day).await,
+                    None => put_back(&self.queue, &self.db, &self.metrics, id, &found).await?,
+                },
+            }
         }
     }
 
@@ -391,18 +391,19 @@ impl Shared {
         let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
         let today = BusinessDay::at(self.queue.time(Partition::of(id)).await?, &opening.time_zone, &opening.policy)?;
         match self.recorded(id).await? {
-            Some(recorded) => self.load_recorded(id, opening, recorded, &today, false).await,
+            Some(recorded) => self.load_recorded(id, opening, recorded, &today, None).await,
             None => self.load_fresh(id, opening, today).await,
         }
     }
 
-    /// Opens what was recorded in the place of a copy of an earlier business day. Its log says nothing new.
-    async fn load_again(&self, id: RestaurantId, day: &str) -> Result<Opened, OpenError> {
+    /// Opens what was recorded in the place of the copy of an earlier business day that is there in this life of Redis.
+    /// Its log says nothing new.
+    async fn load_again(&self, id: RestaurantId, life: i64, day: &str) -> Result<Opened, OpenError> {
         let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
         let today = BusinessDay::at(self.queue.time(Partition::of(id)).await?, &opening.time_zone, &opening.policy)?;
         let recorded = self.db.recorded(Partition::of(id).index(), id).await?.ok_or(OpenError::NotRecorded)?;
         tracing::warn!(restaurant.id = %id, day, "Redis came back with an earlier business day");
-        self.load_recorded(id, opening, recorded, &today, true).await
+        self.load_recorded(id, opening, recorded, &today, Some(life)).await
     }
 
     /// What is recorded, once a recorder has recorded all that its log has now. What comes in meanwhile is others'.
@@ -429,7 +430,7 @@ impl Shared {
         opening: db::restaurants::Opening,
         recorded: Recorded,
         today: &BusinessDay,
-        replace: bool,
+        replace: Option<i64>,
     ) -> Result<Opened, OpenError> {
         let began = Instant::now();
         // What this server knows of; others may have answered more.
@@ -437,6 +438,7 @@ impl Shared {
         let changes_lost = if known > recorded.stamp { known.rev - recorded.stamp.rev } else { 0 };
         let changes_lost = changes_lost.max(0).cast_unsigned();
         let rebuild = rebuild_of(opening, recorded, changes_lost, replace)?;
+        db::record::numbers::pass(&self.db, id, &rebuild.restaurant.day, &rebuild.passed()).await?;
         match self.queue.rebuild(&rebuild, None).await? {
             Ok(_) => {}
             Err(Rejection::AlreadyLoaded) => return Ok(Opened::Present),

@@ -1,12 +1,14 @@
 //! The durable record: what the recorder writes, exactly once, and what a rebuild reads (docs/RECORD.md).
 //!
 //! Invariant: a row of the record is written in the transaction that moves the position of its partition, by the holder
-//! of the partition's newest lease; or, of an entry that was set aside, in one that ends that lease.
+//! of the partition's newest lease; or, of an entry that was set aside, in one that ends that lease. What numbers were
+//! passed over is noted by whoever compares.
 
 pub mod dead_letters;
 pub mod gaps;
 pub mod late;
 pub mod leases;
+pub mod numbers;
 pub mod read;
 pub mod reconcile;
 pub mod rows;

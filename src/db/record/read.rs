@@ -1,6 +1,9 @@
 //! What a rebuild needs: a restaurant's live state as far as it was recorded, at one moment.
 
-use super::super::Db;
+use super::{
+    super::Db,
+    numbers::{Passed, passed},
+};
 use crate::{
     db::{DbError, pool::Transaction, to_i64},
     domain::{LineId, RestaurantId, Stamp},
@@ -23,6 +26,8 @@ pub struct Recorded {
     pub tickets: Vec<Vec<u8>>,
     /// Most parties that joined a line within one second of its business day.
     pub busiest: Vec<(LineId, i64)>,
+    /// Numbers that former lives have passed over.
+    pub passed: Passed,
     /// Answers that retries may still ask for.
     pub answers: Vec<RecordedAnswer>,
 }
@@ -105,6 +110,7 @@ impl Db {
             .fetch_all(&mut *transaction)
             .await?;
             let busiest = busiest(&mut transaction, id).await?;
+            let passed = passed(&mut transaction, id).await?;
             let answers = sqlx::query_as!(
                 RecordedAnswer,
                 r#"SELECT epoch, rev, at, ref, answer AS "answer!" FROM events
@@ -123,6 +129,7 @@ impl Db {
                 parts: parts.into_iter().map(|row| (row.part, row.packed)).collect(),
                 tickets,
                 busiest,
+                passed,
                 answers,
             }))
         };

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::{
     super::{Db, DbError, pool::Transaction, to_i64},
+    numbers::{Passed, passed},
     read::{RecordedAnswer, UNKNOWN_S, busiest},
 };
 use crate::domain::{Base, LineId, RestaurantId};
@@ -38,6 +39,8 @@ pub struct Lost {
     pub caught_up_ms: i64,
     /// Most parties that joined a line within one second of its business day.
     pub busiest: Vec<(LineId, i64)>,
+    /// Numbers that former lives have passed over.
+    pub passed: Passed,
 }
 
 /// A lost change of what is left of an item, by staff.
@@ -59,7 +62,7 @@ pub struct LostStock {
 #[derive(Clone, Debug)]
 pub enum Compared {
     /// This is lost; nothing, if no events are.
-    Lost(Lost),
+    Lost(Box<Lost>),
     /// This epoch is recorded already, which the new life takes for its own or one that is to come.
     EpochIsUsed(i64),
 }
@@ -82,8 +85,9 @@ pub async fn lost(db: &Db, partition: u16, id: RestaurantId, bases: &[Base]) -> 
         let (unrecorded_s, caught_up_ms) = end_former_lives(&mut transaction, partition, life).await?;
         let mut lost = Lost { unrecorded_s, caught_up_ms, ..of(&mut transaction, id, bases).await? };
         lost.busiest = busiest(&mut transaction, id).await?;
+        lost.passed = passed(&mut transaction, id).await?;
         transaction.commit().await?;
-        Ok(Compared::Lost(lost))
+        Ok(Compared::Lost(Box::new(lost)))
     };
     db.bounded::<_, DbError>(reading).await
 }

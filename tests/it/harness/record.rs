@@ -67,7 +67,7 @@ impl Record {
     pub fn rebuild(&self, since: Millis, skip: u32) -> Rebuild {
         let kept = &self.days[self.days.len().saturating_sub(2)..];
         Rebuild {
-            replace: false,
+            replace: None,
             restaurant: self.restaurant.unpack().expect("a packed value"),
             policy: self.policy.unpack().expect("a packed value"),
             lines: self.lines.values().cloned().map(Into::into).collect(),

@@ -172,10 +172,16 @@ impl Shop {
         self.due().await;
     }
 
+    /// The life of Redis, as far as the scripts can tell.
+    pub async fn life(&self) -> i64 {
+        self.queue.comparison(self.id, 0).await.expect("Redis answers");
+        self.field("src", "life").await.expect("found")
+    }
+
     /// The record has nothing that is not here.
     pub async fn end_comparison(&self) {
         let key = format!("{:016x}", rand::rng().random::<u64>());
-        let nothing = Reconcile { key, covered: 1_000, last: true, ..Reconcile::nothing(self.id) };
+        let nothing = Reconcile { key, covered: 1_000, last: true, ..Reconcile::nothing(self.id, self.life().await) };
         self.queue.reconcile(&nothing, Some(self.now)).await.expect("Redis answers").expect("not compared");
     }
 

@@ -9,6 +9,7 @@ use waitless::{
 use super::{
     commands::{call, call_next, seat, stock_set},
     cover::{Cover, written},
+    reconcile::{come_back, copy},
 };
 use crate::harness::{
     given,
@@ -21,11 +22,12 @@ async fn trim(shop: &Shop, upto: &str) {
 }
 
 fn the_end(shop: &Shop) -> Reconcile {
-    Reconcile { key: "the end".to_owned(), covered: 1_000, last: true, ..Reconcile::nothing(shop.id) }
+    Reconcile { key: "the end".to_owned(), covered: 1_000, last: true, ..Reconcile::nothing(shop.id, 0) }
 }
 
 async fn reconcile(shop: &Shop, what: &Reconcile) -> Result<(), Rejection> {
-    shop.queue.reconcile(what, Some(shop.now)).await.expect("Redis answers").map(drop)
+    let what = Reconcile { life: shop.life().await, ..what.clone() };
+    shop.queue.reconcile(&what, Some(shop.now)).await.expect("Redis answers").map(drop)
 }
 
 async fn bases(shop: &Shop) -> Vec<(i64, Stamp)> {
@@ -67,7 +69,7 @@ async fn a_new_life_waits_for_the_comparison() {
     shop.alone = true;
     shop.did(&staff(), call(&first, None)).await;
     // Where it stood is kept, whatever happens since.
-    let life: i64 = shop.field("src", "life").await.expect("found");
+    let life = shop.life().await;
     assert_eq!(bases(&shop).await, [(life, before)]);
     shop.alone = false;
     reconcile(&shop, &the_end(&shop)).await.expect("compared");
@@ -85,16 +87,16 @@ async fn every_life_since_the_last_comparison_is_known() {
     shop.alone = true;
     let at = shop.stamp().await;
     shop.become_another().await;
-    let first: i64 = shop.field("src", "life").await.expect("found");
+    let first = shop.life().await;
     shop.set_field("src", "run_id", "a third").await;
     shop.due().await;
-    let second: i64 = shop.field("src", "life").await.expect("found");
+    let second = shop.life().await;
     assert_eq!(bases(&shop).await, [(second, at)], "nothing happened in between");
     shop.did(&staff(), call_next("A")).await;
     let called = shop.stamp().await;
     shop.set_field("src", "run_id", "a fourth").await;
     shop.due().await;
-    let third: i64 = shop.field("src", "life").await.expect("found");
+    let third = shop.life().await;
     assert!(first < second && second < third);
     assert_eq!(bases(&shop).await, [(second, at), (third, Stamp { rev: called.rev, ..called })]);
 }
@@ -160,6 +162,22 @@ async fn what_another_server_was_told_is_passed_over() {
     assert_eq!(shop.join("A").await.number, "A107", "once");
     assert_eq!(shop.join("B").await.number, "B103", "each line");
     assert_eq!(other.join("B").await.number, "B104");
+}
+
+/// A life that passed over numbers is lost with them before anything of it was recorded; the next passes over as many.
+#[tokio::test]
+async fn what_this_server_gave_out_is_never_given_out_again() {
+    let shop = Shop::open(Layout::default()).await;
+    shop.join("A").await;
+    let older = copy(&shop).await;
+    let lost = Reconcile { skip: 100, ..the_end(&shop) };
+    for expected in [["A102", "A103", "B101"], ["A104", "A105", "B102"]] {
+        come_back(&shop, &older).await;
+        reconcile(&shop, &lost).await.expect("compared");
+        for number in expected {
+            assert_eq!(shop.join(&number[..1]).await.number, number);
+        }
+    }
 }
 
 /// A neighbour in the partition that is loaded begins a new epoch, but Redis is the same.

@@ -229,7 +229,7 @@ pub(super) async fn batch(shop: &Shop, token: &str, first: bool, last: bool) -> 
     let packed = |value: &dyn erased::Packs| value.pack();
     let (mut eval, keys) = (redis::cmd("EVAL"), shop.queue.keys().of_restaurant(shop.id));
     eval.arg(&scripts["load"].text).arg(keys.len()).arg(keys);
-    eval.arg(&[&shop.id.to_string(), &shop.now.to_string(), "0", "timer", "", "", "", "", "0", "0", ""]);
+    eval.arg(&[&shop.id.to_string(), &shop.now.to_string(), "0", "timer", "", "", "", "", "0", "0", "", ""]);
     eval.arg(token)
         .arg(u8::from(first))
         .arg(u8::from(last))

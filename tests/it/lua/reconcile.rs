@@ -6,7 +6,7 @@ use waitless::{
     domain::{
         CallReason, Join, LineRecord, Policy, Rejection, RestaurantRecord, Stamp, TicketState, replica::Snapshot,
     },
-    queue::{Outcome, Reconcile, StockChange},
+    queue::{Comparison, Outcome, Reconcile, StockChange},
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
         announce, call, call_next, cancel, complete, delay, edit_line, join, line_set, no_show, restaurant_set, seat,
         stock_adjust,
     },
-    cover::Cover,
+    cover::{Cover, written},
 };
 use crate::harness::{
     record::Record,
@@ -23,7 +23,7 @@ use crate::harness::{
 use waitless::domain::OpenState::{Closed, Direct, Open, Paused};
 
 /// A copy of everything, as a replica or a backup would have it.
-async fn copy(shop: &Shop) -> Vec<(String, Option<Vec<u8>>)> {
+pub(super) async fn copy(shop: &Shop) -> Vec<(String, Option<Vec<u8>>)> {
     let mut redis = shop.redis().await;
     let mut copy = Vec::new();
     for key in shop.queue.keys().of_restaurant(shop.id) {
@@ -34,7 +34,7 @@ async fn copy(shop: &Shop) -> Vec<(String, Option<Vec<u8>>)> {
 }
 
 /// Redis is another process, with what the copy has.
-async fn come_back(shop: &Shop, copy: &[(String, Option<Vec<u8>>)]) {
+pub(super) async fn come_back(shop: &Shop, copy: &[(String, Option<Vec<u8>>)]) {
     let mut redis = shop.redis().await;
     for (key, dumped) in copy {
         redis::cmd("UNLINK").arg(key).exec_async(&mut redis).await.expect("UNLINK");
@@ -49,11 +49,12 @@ fn from(record: &Record, now: i64, key: &str) -> Reconcile {
     let known = record.rebuild(now, 0);
     let (restaurant, lines, tickets) = (known.restaurant, known.lines, known.tickets);
     let (id, restaurant) = (restaurant.id, Some(restaurant));
-    Reconcile { key: key.to_owned(), restaurant, lines, tickets, since: now, last: true, ..Reconcile::nothing(id) }
+    Reconcile { key: key.to_owned(), restaurant, lines, tickets, since: now, last: true, ..Reconcile::nothing(id, 0) }
 }
 
 async fn reconcile(shop: &Shop, what: &Reconcile) -> Result<Outcome, Rejection> {
-    shop.queue.reconcile(what, Some(shop.now)).await.expect("Redis answers")
+    let what = Reconcile { life: shop.life().await, ..what.clone() };
+    shop.queue.reconcile(&what, Some(shop.now)).await.expect("Redis answers")
 }
 
 fn comparable(mut snapshot: Snapshot) -> Snapshot {
@@ -257,4 +258,22 @@ async fn who_asked_again_with_a_key_has_done_it_once() {
     assert_eq!((ended.by.as_str(), ended.reason.as_deref()), ("timer", Some("repeated")));
     assert_eq!(shop.waiting("A").await, [other.number, again.number]);
     assert_eq!((shop.left("cake").await, shop.left("soup").await), (Some(5 + 10 - 4), Some(12)));
+}
+
+/// Redis is another process before what was found of the former one is put back.
+#[tokio::test]
+async fn what_was_found_of_another_copy_is_not_put_back() {
+    let shop = Shop::open(Layout::default()).await;
+    let older = copy(&shop).await;
+    shop.join("A").await;
+    shop.become_another().await;
+    let whole =
+        Reconcile { life: shop.life().await, key: "1".to_owned(), last: true, ..Reconcile::nothing(shop.id, 0) };
+    come_back(&shop, &older).await;
+    let before = shop.dump().await;
+    let refused = shop.queue.reconcile(&whole, Some(shop.now)).await.expect("Redis answers");
+    assert_eq!(refused, Err(Rejection::Stale));
+    assert!(written(&before, &shop.dump().await).is_empty());
+    let found = shop.queue.comparison(shop.id, 0).await.expect("Redis answers");
+    assert!(matches!(found, Comparison::Uncompared(_)), "it is still to be compared: {found:?}");
 }

@@ -255,3 +255,19 @@ async fn lost_again_before_it_was_compared() {
     evening.all_are_there("two losses").await;
     evening.and_after_it_is_emptied().await;
 }
+
+/// Lives that gave out numbers are lost before anything of them is recorded, and so is what the servers knew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_life_of_which_nothing_is_recorded_is_lost() {
+    let _report = Report::of("lives_numbers_unrecorded_life");
+    let mut evening = Evening::spent().await;
+    for when in ["an older copy, and no worker", "the same once more", "and once more"] {
+        evening.machine_restarts().await;
+        evening.house.servers_begin_again(false);
+        evening.next_ones_are_new(when).await;
+    }
+    evening.house.kill_servers().await;
+    evening.house.redis_is_emptied().await;
+    evening.house.servers_begin_again(false);
+    evening.next_ones_are_new("it is emptied").await;
+}

@@ -186,8 +186,7 @@ impl History {
 
     fn some_order(&mut self, mood: Mood) -> Order {
         // When PostgreSQL is away, too, nobody can know whether a key was used before.
-        let is_alone = mood == Mood::WithoutRecord && self.postgres_is_away;
-        let may_ask_again = !self.done.is_empty() && !is_alone;
+        let may_ask_again = !self.done.is_empty() && !self.postgres_is_away;
         if may_ask_again && self.chance(if mood == Mood::Uneasy { 0.3 } else { 0.15 }) {
             let again = self.random.random_range(0..self.done.len());
             return self.done[again].clone();
@@ -359,10 +358,11 @@ impl History {
             self.batches(batches, Mood::WithoutRecord).await;
             self.tell("PostgreSQL is back");
             self.house.postgres.set(Flow::Open);
-            self.postgres_is_away = false;
         }
+        // A server goes on without PostgreSQL until it finds that it is back.
         let batches = self.random.random_range(0..=2);
         self.batches(batches, Mood::Uneasy).await;
+        self.postgres_is_away = false;
     }
 
     async fn servers_end(&mut self) {
