@@ -10,7 +10,7 @@
 local epoch_recorded = arguments()
 
 look_at_source()
-if redis.call('HEXISTS', K.meta, 'restaurant') == 0 then return refuse('not_loaded') end
+if redis.call('HEXISTS', K.meta, 'restaurant') == 0 then return refuse('not_loaded', life) end
 local rev_here = tonumber(redis.call('HGET', K.revs, restaurant_id) or 0)
 local confirmed = tonumber(redis.call('HGET', K.src, 'confirmed') or 0)
 local reply = { 'standing', epoch, rev_here, restaurant().day, confirmed, tonumber(meta('covered') or 0) }

@@ -92,16 +92,23 @@ local function settle_stock(ticket, here)
   if #short > 0 then tell(ticket, 'items_lost', { items = short }) end
 end
 
--- Staff's changes of an item that were lost: how many units more or fewer; or, where it was counted anew or no longer,
--- what is left by the record. What staff have set here since is what they have seen.
-local function put_back_stock(item, by, left, key)
-  if tonumber(meta('stock:' .. item) or 0) >= since_life or acted_again(key) then return end
+-- What is left of an item by the record, with what has happened to it here since.
+local function put_back_count(item, left)
   local here = stock_left(item)
-  if left then
-    if left ~= here then change_stock(item, left) end
-  elseif here >= 0 and by ~= 0 then
-    change_stock(item, math.max(0, here + by))
-  end
+  local before = tonumber(meta('stock:' .. item) or here)
+  if left >= 0 and here >= 0 and before >= 0 then left = math.max(0, left + here - before) end
+  if left ~= here then change_stock(item, left) end
+end
+
+-- Staff's changes of an item that were lost: how many units more or fewer; or, where it was counted anew or no longer,
+-- what is left by the record. What staff have counted here since is what they have seen.
+local function put_back_stock(item, by, left, key)
+  if tonumber(meta('counted:' .. item) or 0) >= since_life then return end
+  if left then return put_back_count(item, left) end
+  -- Asked for again, it was done again: beside what is put back of each change, or in what is left by the record.
+  if acted_again(key) then by = is_recounted[item] and -by or 0 elseif is_recounted[item] then by = 0 end
+  local here = stock_left(item)
+  if here >= 0 and by ~= 0 then change_stock(item, math.max(0, here + by)) end
 end
 
 -- A join that was lost counts for the day, in the line that gave out its number.
@@ -175,7 +182,7 @@ end
 local function forget_bases()
   local fields = { 'bases' }
   for _, field in ipairs(redis.call('HKEYS', K.meta)) do
-    if string.sub(field, 1, 6) == 'stock:' then fields[#fields + 1] = field end
+    if string.match(field, '^stock:') or string.match(field, '^counted:') then fields[#fields + 1] = field end
   end
   redis.call('HDEL', K.meta, unpack(fields))
 end

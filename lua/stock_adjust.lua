@@ -15,6 +15,6 @@ return perform(function()
   left = left + tonumber(by)
   if left < 0 then return refuse('stock_negative') end
   change_stock(item, left)
-  happened('stock.changed', { item = item })
+  happened('stock.changed', { item = item, adjusted = tonumber(by) })
   return done(nil, left)
 end)

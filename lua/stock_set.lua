@@ -13,7 +13,7 @@ return perform(function()
   left = tonumber(optional(left)) or -1
   change_stock(item, left)
   -- What was lost before says nothing about what staff count now.
-  if not is_compared() then redis.call('HSET', K.meta, 'stock:' .. item, whole(life)) end
+  if not is_compared() then redis.call('HSET', K.meta, 'counted:' .. item, whole(life)) end
   happened('stock.changed', { item = item })
   return done(nil, left)
 end)

@@ -106,6 +106,12 @@ local function write_fields(key, writes)
   end
 end
 
+-- Keeps what was left of an item when a life began that is not compared yet.
+local function note_stock(item)
+  if is_compared() then return end
+  redis.call('HSETNX', K.meta, 'stock:' .. item, redis.call('HGET', K.stock, item) or -1)
+end
+
 -- Writes what has changed, and puts it into the event.
 local function write_changes()
   local tickets, meta_writes = {}, {}
@@ -113,6 +119,7 @@ local function write_changes()
   event.lines = packed_list(changed.lines, meta_writes, function(line) return 'line:' .. line.line end)
   write_fields(K.tickets, tickets)
   for item, left in pairs(changed.stock) do
+    note_stock(item)
     if left < 0 then redis.call('HDEL', K.stock, item) else redis.call('HSET', K.stock, item, left) end
   end
   -- An empty table would travel as a list.

@@ -3,16 +3,16 @@
 
 use super::{
     Queue, QueueError,
-    call::{Arguments, CallContext, Reply, decode_refusal},
+    call::{Arguments, CallContext, Reply},
     keys::Partition,
 };
-use crate::domain::{Actor, Base, LineId, Millis, Rejection, RestaurantId, Role, Stamp};
+use crate::domain::{Actor, Base, LineId, Millis, RestaurantId, Role, Stamp};
 
 /// How a restaurant's live state stands to the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    /// There is no live state.
-    NotLoaded,
+    /// There is no live state in this life of Redis.
+    NotLoaded(i64),
     /// It was compared since Redis is this process.
     Compared,
     /// It was not.
@@ -59,9 +59,9 @@ impl Queue {
         let reply = self.invoke("compare", partition, id, &keys, &context, arguments).await?;
         let mut reply = Reply::new(reply);
         if reply.text()? == "refused" {
-            return match decode_refusal(reply)? {
-                Rejection::NotLoaded => Ok(Comparison::NotLoaded),
-                other => Err(QueueError::Protocol(format!("compare is refused with {}", other.code()))),
+            return match reply.text()?.as_str() {
+                "not_loaded" => Ok(Comparison::NotLoaded(reply.int()?)),
+                other => Err(QueueError::Protocol(format!("compare is refused with {other}"))),
             };
         }
         let stamp = Stamp { epoch: reply.int()?, rev: reply.int()? };

@@ -106,6 +106,9 @@ pub struct Logged {
     /// The menu item it is about.
     #[serde(default)]
     pub item: Option<String>,
+    /// By how many units staff adjusted it.
+    #[serde(default)]
+    pub adjusted: Option<i64>,
     /// Why.
     #[serde(default)]
     pub reason: Option<String>,

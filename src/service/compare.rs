@@ -47,8 +47,8 @@ pub(super) enum CompareError {
 /// How a restaurant stands to the record.
 #[derive(Debug)]
 pub(super) enum Compared {
-    /// There is no live state.
-    NotLoaded,
+    /// There is no live state in this life of Redis.
+    NotLoaded(i64),
     /// It was compared since Redis is this process.
     Whole,
     /// It was not; this is what the record says.
@@ -135,7 +135,7 @@ pub(super) async fn compare(queue: &Queue, db: &Db, id: RestaurantId) -> Result<
     let mut epoch_recorded = 0;
     let (here, lost) = loop {
         let here = match queue.comparison(id, epoch_recorded).await? {
-            Comparison::NotLoaded => return Ok(Compared::NotLoaded),
+            Comparison::NotLoaded(life) => return Ok(Compared::NotLoaded(life)),
             Comparison::Compared => return Ok(Compared::Whole),
             Comparison::Uncompared(here) => here,
         };
@@ -241,10 +241,16 @@ fn batches(id: RestaurantId, found: &Found) -> Result<Vec<Reconcile>, Unreadable
         batches.push(Reconcile { lines, ..of_restaurant.clone() });
     }
     let mut by_life: BTreeMap<i64, Vec<StockChange>> = BTreeMap::new();
-    for LostStock { life, item, by, left, answer } in lost.stock.iter().cloned() {
-        let left = recounted.contains(item.as_str()).then_some(left);
+    for LostStock { life, item, by, answer, .. } in lost.stock.iter().cloned() {
         let key = answer.as_deref().and_then(key_of);
-        by_life.entry(life).or_default().push(StockChange { item, by: by.unwrap_or(0), left, key });
+        by_life.entry(life).or_default().push(StockChange { item, by: by.unwrap_or(0), left: None, key });
+    }
+    if let Some(mut last) = by_life.last_entry() {
+        let left: BTreeMap<&str, i64> = lost.stock.iter().map(|stock| (stock.item.as_str(), stock.left)).collect();
+        let counts = left.into_iter().filter(|(item, _)| recounted.contains(item));
+        let count =
+            |(item, left): (&str, i64)| StockChange { item: item.to_owned(), by: 0, left: Some(left), key: None };
+        last.get_mut().extend(counts.map(count));
     }
     // What was lost by a life is put back once: after a crash, and also in a later life that knows of it.
     for (life, stock) in by_life {

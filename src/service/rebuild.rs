@@ -84,7 +84,7 @@ pub fn rebuild_of(
         answers: answers(&recorded.answers, &recorded.tickets)?,
         stamp: recorded.stamp,
         covered: recorded.stamp.rev.saturating_add(i64::try_from(changes_lost).unwrap_or(i64::MAX)),
-        since: recorded.caught_up_ms.unwrap_or(0).max(recorded.at),
+        since: recorded.caught_up_ms.max(recorded.at),
         tickets: recorded.tickets,
     })
 }

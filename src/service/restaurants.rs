@@ -279,7 +279,8 @@ impl Restaurants {
                 .map(async |id| Ok::<_, QueueError>((id, self.shared.queue.comparison(id, 0).await?)))
                 .buffer_unordered(OPEN_ALL_CONCURRENCY)
                 .try_filter_map(async |(id, comparison)| {
-                    Ok((comparison != Comparison::Compared).then_some((id, comparison == Comparison::NotLoaded)))
+                    Ok((comparison != Comparison::Compared)
+                        .then_some((id, matches!(comparison, Comparison::NotLoaded(_)))))
                 })
                 .try_collect()
                 .await?;
@@ -361,7 +362,7 @@ impl Shared {
                 Compared::Found(found) if found.is_whole() => {
                     put_back(&self.queue, &self.db, &self.metrics, id, &found).await?;
                 }
-                Compared::Found(_) | Compared::NotLoaded => break,
+                Compared::Found(_) | Compared::NotLoaded(_) => break,
             }
         }
         let Some(lock) = db::lock::try_lock(&self.db, id).await? else { return Ok(Opened::Elsewhere) };
@@ -377,7 +378,7 @@ impl Shared {
         loop {
             match compare(&self.queue, &self.db, id).await? {
                 Compared::Whole => return Ok(Opened::Present),
-                Compared::NotLoaded => return self.load(id).await,
+                Compared::NotLoaded(life) => return self.load(id, life).await,
                 Compared::Found(found) => match found.earlier_day() {
                     Some(day) => return self.load_again(id, found.life(), day).await,
                     None => put_back(&self.queue, &self.db, &self.metrics, id, &found).await?,
@@ -387,10 +388,10 @@ impl Shared {
     }
 
     /// Opens what was recorded; fresh, what never opened.
-    async fn load(&self, id: RestaurantId) -> Result<Opened, OpenError> {
+    async fn load(&self, id: RestaurantId, life: i64) -> Result<Opened, OpenError> {
         let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
         let today = BusinessDay::at(self.queue.time(Partition::of(id)).await?, &opening.time_zone, &opening.policy)?;
-        match self.recorded(id).await? {
+        match self.recorded(id, life).await? {
             Some(recorded) => self.load_recorded(id, opening, recorded, &today, None).await,
             None => self.load_fresh(id, opening, today).await,
         }
@@ -401,13 +402,13 @@ impl Shared {
     async fn load_again(&self, id: RestaurantId, life: i64, day: &str) -> Result<Opened, OpenError> {
         let Some(opening) = db::restaurants::opening(&self.db, id).await? else { return Ok(Opened::Unknown) };
         let today = BusinessDay::at(self.queue.time(Partition::of(id)).await?, &opening.time_zone, &opening.policy)?;
-        let recorded = self.db.recorded(Partition::of(id).index(), id).await?.ok_or(OpenError::NotRecorded)?;
+        let recorded = self.db.recorded(Partition::of(id).index(), id, life).await?.ok_or(OpenError::NotRecorded)?;
         tracing::warn!(restaurant.id = %id, day, "Redis came back with an earlier business day");
         self.load_recorded(id, opening, recorded, &today, Some(life)).await
     }
 
     /// What is recorded, once a recorder has recorded all that its log has now. What comes in meanwhile is others'.
-    async fn recorded(&self, id: RestaurantId) -> Result<Option<Recorded>, OpenError> {
+    async fn recorded(&self, id: RestaurantId, life: i64) -> Result<Option<Recorded>, OpenError> {
         let partition = Partition::of(id);
         let end = self.queue.log_end(partition).await?;
         let deadline = Instant::now() + RECORD_WAIT;
@@ -415,7 +416,7 @@ impl Shared {
             let progress = self.db.progress(partition.index()).await?;
             let position: Option<Position> = progress.position.parse().ok();
             if end <= position || progress.recorders == 0 {
-                return Ok(self.db.recorded(partition.index(), id).await?);
+                return Ok(self.db.recorded(partition.index(), id, life).await?);
             }
             if Instant::now() > deadline {
                 return Err(OpenError::RecordBehind);

@@ -291,11 +291,11 @@ impl Writing {
     async fn write_late_movement(&mut self, row: &MovementRow) -> Result<(), WriteError> {
         let query = sqlx::query!(
             "INSERT INTO stock_movements AS old (restaurant_id, item, epoch, rev, at, name, left_after, change, ref,
-                 role, device, account)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                 role, device, account, adjusted)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14)
              ON CONFLICT (restaurant_id, item, epoch, rev) DO UPDATE SET at = EXCLUDED.at, name = EXCLUDED.name,
                  left_after = EXCLUDED.left_after, change = EXCLUDED.change, ref = EXCLUDED.ref, role = EXCLUDED.role,
-                 device = EXCLUDED.device, account = EXCLUDED.account
+                 device = EXCLUDED.device, account = EXCLUDED.account, adjusted = EXCLUDED.adjusted
              WHERE old.name = $13",
             row.restaurant,
             row.item,
@@ -309,7 +309,8 @@ impl Writing {
             row.by.role,
             row.by.device,
             row.by.account,
-            STAND_IN
+            STAND_IN,
+            row.adjusted
         );
         self.bounded(async |on| query.execute(on).await.map(drop)).await?;
         let query = sqlx::query!(

@@ -18,8 +18,8 @@ pub struct Recorded {
     pub at: i64,
     /// Seconds since the record was complete: so long something may have happened that is not here.
     pub unrecorded_s: f64,
-    /// Redis's clock when it was.
-    pub caught_up_ms: Option<i64>,
+    /// Redis's clock when it was; 0: never.
+    pub caught_up_ms: i64,
     /// Parts of live state, packed: `restaurant`, `policy`, `menu`, `line:A`, `stock:cake`, `pace:A1`.
     pub parts: Vec<(String, Vec<u8>)>,
     /// Tickets of its business day and of the one before, packed, in the order in which they joined.
@@ -75,24 +75,17 @@ impl Db {
         self.bounded(query.fetch_one(&self.pool)).await
     }
 
-    /// The record of this restaurant, while nothing is being written to its partition; `None`: nothing ever happened
-    /// there.
+    /// The record of this restaurant, to which nothing of an earlier life of Redis than this one is added any more;
+    /// `None`: nothing ever happened there.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
-    pub async fn recorded(&self, partition: u16, id: RestaurantId) -> Result<Option<Recorded>, DbError> {
+    pub async fn recorded(&self, partition: u16, id: RestaurantId, life: i64) -> Result<Option<Recorded>, DbError> {
         let restaurant = to_i64(id.0);
         let aggregate = format!("restaurant:{id}");
         let reading = async {
             let mut transaction = self.pool.begin().await?;
-            // A batch that is being committed is waited for, and none begins meanwhile.
-            let recorder = sqlx::query!(
-                "SELECT caught_up_ms, extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s
-                 FROM recorder WHERE partition = $1 FOR UPDATE",
-                partition.cast_signed()
-            )
-            .fetch_one(&mut *transaction)
-            .await?;
+            let (unrecorded_s, caught_up_ms) = end_former_lives(&mut transaction, partition, life).await?;
             let stands = sqlx::query!("SELECT epoch, rev, at FROM aggregates WHERE aggregate = $1", aggregate)
                 .fetch_optional(&mut *transaction)
                 .await?;
@@ -120,12 +113,12 @@ impl Db {
             )
             .fetch_all(&mut *transaction)
             .await?;
-            transaction.rollback().await?;
+            transaction.commit().await?;
             Ok(Some(Recorded {
                 stamp: Stamp { epoch: stands.epoch, rev: stands.rev },
                 at: stands.at,
-                unrecorded_s: recorder.unrecorded_s.unwrap_or(UNKNOWN_S).max(0.0),
-                caught_up_ms: recorder.caught_up_ms,
+                unrecorded_s,
+                caught_up_ms,
                 parts: parts.into_iter().map(|row| (row.part, row.packed)).collect(),
                 tickets,
                 busiest,
@@ -135,6 +128,30 @@ impl Db {
         };
         self.bounded::<_, DbError>(reading).await
     }
+}
+
+/// A batch that is being committed is waited for; one of an earlier life that comes later is refused. Answers for how
+/// long the record was not complete, and when it was.
+pub(super) async fn end_former_lives(
+    transaction: &mut Transaction,
+    partition: u16,
+    life: i64,
+) -> Result<(f64, i64), DbError> {
+    let partition = partition.cast_signed();
+    let recorder = sqlx::query!(
+        "SELECT epoch, caught_up_ms, extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s
+         FROM recorder WHERE partition = $1 FOR UPDATE",
+        partition
+    )
+    .fetch_one(&mut **transaction)
+    .await?;
+    if recorder.epoch < life {
+        // The log of the new life is read from its first entry.
+        sqlx::query!("UPDATE recorder SET epoch = $2, position = '0-0' WHERE partition = $1", partition, life)
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok((recorder.unrecorded_s.unwrap_or(UNKNOWN_S).max(0.0), recorder.caught_up_ms.unwrap_or(0)))
 }
 
 /// Most parties that joined each line within one second of the newest business day.
@@ -154,4 +171,4 @@ pub(super) async fn busiest(transaction: &mut Transaction, id: RestaurantId) -> 
 }
 
 /// How long is counted where no recorder has ever said that nothing was left.
-pub(super) const UNKNOWN_S: f64 = 60.0;
+const UNKNOWN_S: f64 = 60.0;

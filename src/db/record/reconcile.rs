@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::{
     super::{Db, DbError, pool::Transaction, to_i64},
     numbers::{Passed, passed},
-    read::{RecordedAnswer, UNKNOWN_S, busiest},
+    read::{RecordedAnswer, busiest, end_former_lives},
 };
 use crate::domain::{Base, LineId, RestaurantId};
 
@@ -50,7 +50,7 @@ pub struct LostStock {
     pub life: i64,
     /// The item.
     pub item: String,
-    /// Units more or fewer; `None`: it was counted anew, or is not counted any more.
+    /// Units more or fewer; `None`: it was counted anew, or is not counted any more. (Older servers do not say which.)
     pub by: Option<i64>,
     /// Units left by the record, -1: not counted.
     pub left: i64,
@@ -92,26 +92,6 @@ pub async fn lost(db: &Db, partition: u16, id: RestaurantId, bases: &[Base]) -> 
     db.bounded::<_, DbError>(reading).await
 }
 
-/// A batch that is being committed is waited for; one of an earlier life that comes later is refused. Answers for how
-/// long the record was not complete, and when it was.
-async fn end_former_lives(transaction: &mut Transaction, partition: u16, life: i64) -> Result<(f64, i64), DbError> {
-    let partition = partition.cast_signed();
-    let recorder = sqlx::query!(
-        "SELECT epoch, caught_up_ms, extract(epoch FROM clock_timestamp() - caught_up_at)::float8 AS unrecorded_s
-         FROM recorder WHERE partition = $1 FOR UPDATE",
-        partition
-    )
-    .fetch_one(&mut **transaction)
-    .await?;
-    if recorder.epoch < life {
-        // The log of the new life is read from its first entry.
-        sqlx::query!("UPDATE recorder SET epoch = $2, position = '0-0' WHERE partition = $1", partition, life)
-            .execute(&mut **transaction)
-            .await?;
-    }
-    Ok((recorder.unrecorded_s.unwrap_or(UNKNOWN_S).max(0.0), recorder.caught_up_ms.unwrap_or(0)))
-}
-
 async fn of(transaction: &mut Transaction, id: RestaurantId, bases: &[Base]) -> Result<Lost, DbError> {
     let (restaurant, aggregate) = (to_i64(id.0), format!("restaurant:{id}"));
     let epochs: Vec<i64> = bases.iter().map(|base| base.stamp.epoch).collect();
@@ -147,7 +127,7 @@ async fn of(transaction: &mut Transaction, id: RestaurantId, bases: &[Base]) -> 
     .fetch_all(&mut **transaction)
     .await?;
     let stock = sqlx::query!(
-        r#"SELECT base.life AS "life!", movement.item, movement.change, answer
+        r#"SELECT base.life AS "life!", movement.item, movement.adjusted, answer
            FROM unnest($3::bigint[], $4::bigint[], $5::bigint[]) AS base (epoch, rev, life)
            JOIN events ON aggregate = $2 AND (events.epoch, events.rev) > (base.epoch, base.rev)
              AND events.epoch < base.life AND events.name = 'stock.changed'
@@ -211,7 +191,7 @@ async fn of(transaction: &mut Transaction, id: RestaurantId, bases: &[Base]) -> 
         left: left.get(&row.item).copied().unwrap_or(-1),
         life: row.life,
         item: row.item,
-        by: row.change,
+        by: row.adjusted,
         answer: row.answer,
     });
     lost.stock = stock.collect();

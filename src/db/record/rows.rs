@@ -91,6 +91,7 @@ pub struct MovementRow {
     pub name: String,
     pub left_after: Option<i64>,
     pub change: Option<i64>,
+    pub adjusted: Option<i64>,
     pub r#ref: Option<String>,
     pub by: By,
 }

@@ -370,10 +370,10 @@ impl Writing {
             return Ok(());
         }
         sqlx::query!(
-            "INSERT INTO stock_movements (restaurant_id, item, epoch, rev, at, name, left_after, change, ref, role,
-                 device, account)
+            "INSERT INTO stock_movements (restaurant_id, item, epoch, rev, at, name, left_after, change, adjusted, ref,
+                 role, device, account)
              SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[],
-                 $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[], $12::bigint[])",
+                 $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::bigint[])",
             &column(rows, |row| row.restaurant),
             &column(rows, |row| row.item.as_str()) as &[&str],
             &column(rows, |row| row.epoch),
@@ -382,6 +382,7 @@ impl Writing {
             &column(rows, |row| row.name.as_str()) as &[&str],
             &column(rows, |row| row.left_after) as &[Option<i64>],
             &column(rows, |row| row.change) as &[Option<i64>],
+            &column(rows, |row| row.adjusted) as &[Option<i64>],
             &column(rows, |row| row.r#ref.as_deref()) as &[Option<&str>],
             &column(rows, |row| row.by.role.as_str()) as &[&str],
             &column(rows, |row| row.by.device.as_deref()) as &[Option<&str>],

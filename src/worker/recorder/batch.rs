@@ -142,6 +142,7 @@ impl<'e> Batch<'e> {
             name: clean(&logged.name),
             left_after,
             change: left_after.zip(before).map(|(after, before)| after - before),
+            adjusted: logged.adjusted,
             r#ref,
             by: by.clone(),
         });
@@ -368,6 +369,7 @@ mod tests {
             ticket: "00000000007abcdefghijklmnopqrstuv".parse().ok(),
             line: None,
             item: None,
+            adjusted: None,
             reason: Some("no\0table".to_owned()),
             tickets: vec![ticket],
             lines: Vec::new(),

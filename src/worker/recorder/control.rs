@@ -96,6 +96,7 @@ pub(super) fn rows(partition: Partition) -> Rows {
             name,
             left_after: Some(late),
             change: Some(-late),
+            adjusted: Some(-late),
             r#ref: Some(r#ref),
             by,
         }],

@@ -99,6 +99,7 @@ fn reconciled(aggregate: &str, gap: Stamp, at: Millis, raw: Raw, tickets: Vec<Pa
         ticket: None,
         line: None,
         item: None,
+        adjusted: None,
         reason: None,
         tickets,
         lines: raw.lines,

@@ -13,6 +13,7 @@ use rand::{SeedableRng as _, rngs::StdRng};
 use sqlx::PgConnection;
 
 use super::{
+    house::{House, id_of},
     ledger::Ledger,
     stage::{Stage, Worker},
     whole::{equals_the_live_state, recorded},
@@ -106,6 +107,25 @@ async fn a_paused_recorder_is_refused() {
     ledger.agrees(&mut database).await;
     equals_the_live_state(&people, &mut database).await;
     report.figure("events", ledger.len());
+}
+
+/// What a recorder of the former life still has in hand must not be written behind a rebuild's back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_ends_what_former_lives_may_write() {
+    let mut house = House::open(true).await;
+    let ticket = house.join("A", 1).await.remove(0);
+    house.recorded().await;
+    house.kill_servers().await;
+    let epoch = "SELECT recorder.epoch FROM recorder JOIN aggregates USING (partition)";
+    let before = house.database.count(epoch).await;
+    // An epoch is a second.
+    let now = "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint";
+    until("another second", async || (house.database.count(now).await > before).then_some(())).await;
+    house.redis_is_emptied().await;
+    house.servers_begin_again(false);
+    let path = format!("/v1/tickets/{}", id_of(&ticket));
+    until("it is rebuilt", async || (house.read_of(0, &path).await.status == 200).then_some(())).await;
+    assert!(house.database.count(epoch).await > before, "a batch that begins where the former one ended is refused");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -69,6 +69,8 @@ struct Event {
     #[serde(default)]
     item: Option<String>,
     #[serde(default)]
+    adjusted: Option<i64>,
+    #[serde(default)]
     reason: Option<String>,
     #[serde(default)]
     tickets: Vec<Bytes>,
@@ -241,6 +243,7 @@ fn replay(events: &[Event]) -> Expected {
             expected.movements.push(json!({
                 "item": item, "epoch": event.epoch, "rev": event.rev, "at": event.at, "name": event.name,
                 "left_after": counted, "change": counted.zip(before).map(|(now, before)| now - before),
+                "adjusted": event.adjusted,
                 "ref": subject, "role": event.by.role, "device": event.by.device, "account": account,
             }));
         }

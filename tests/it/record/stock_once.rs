@@ -1,7 +1,7 @@
 //! What staff counted is counted once, however often Redis dies or comes back older.
 
 use super::house::{Ask, COUNTED, House, id_of};
-use crate::faults::report::Report;
+use crate::{faults::report::Report, harness::wire::Flow};
 
 /// Whoever looks sees so many units; `when` says after what.
 async fn left_is(house: &House, left: i64, when: &str) {
@@ -172,6 +172,47 @@ async fn what_tickets_hold_is_taken_once() {
     house.redis_returns(Some(&copy)).await;
     house.compared().await;
     left_is(&house, left - 4, "an undo and an older copy").await;
+}
+
+/// Before the comparison staff change what is left of a copy that lacks something.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_staff_change_before_the_comparison_comes_on_top() {
+    let _report = Report::of("lives_stock_touched");
+    let mut house = House::open(true).await;
+    let order = |quantity: u32| {
+        let items = serde_json::json!([{ "item": COUNTED, "quantity": quantity }]);
+        Ask::join(serde_json::json!({ "line": "A", "adults": 2, "channel": "onsite", "items": items }))
+    };
+    let held = house.did(&order(4)).await;
+    let copy = house.redis.copy();
+    house.did(&order(3)).await;
+    house.did(&Ask::adjust(COUNTED, -6)).await;
+    house.recorded().await;
+    house.postgres.set(Flow::Gone);
+    house.redis_returns(Some(&copy)).await;
+    house.did(&Ask::adjust(COUNTED, 1)).await;
+    house.did(&Ask::act("cancel", id_of(&held), serde_json::json!({}))).await;
+    left_is_now(&house, 50 + 1).await;
+    house.postgres.set(Flow::Open);
+    house.compared().await;
+    left_is(&house, 50 + 1 - 3 - 6, "the comparison").await;
+    house.redis_returns(Some(&copy)).await;
+    house.compared().await;
+    left_is(&house, 50 + 1 - 3 - 6, "the same copy").await;
+
+    house.did(&Ask::set(COUNTED, Some(200))).await;
+    house.did(&Ask::adjust(COUNTED, 5)).await;
+    house.recorded().await;
+    house.postgres.set(Flow::Gone);
+    house.redis_returns(Some(&copy)).await;
+    house.did(&Ask::adjust(COUNTED, 2)).await;
+    left_is_now(&house, 50 - 4 + 2).await;
+    house.postgres.set(Flow::Open);
+    house.compared().await;
+    left_is(&house, 200 + 5 + 2, "a count and the comparison").await;
+    house.redis_returns(Some(&copy)).await;
+    house.compared().await;
+    left_is(&house, 200 + 5 + 2, "a count and the same copy").await;
 }
 
 async fn left_is_now(house: &House, left: i64) {

@@ -62,6 +62,8 @@ struct History {
     /// Where the record was when it was complete last.
     recorded_at: Stamp,
     postgres_is_away: bool,
+    /// The servers end with this life, and with them what they know.
+    servers_end: bool,
     tally: Tally,
     story: Vec<String>,
 }
@@ -90,6 +92,7 @@ pub async fn play(flavour: Flavour, seed: u64) -> (Tally, Vec<String>) {
         unrecorded: BTreeSet::new(),
         recorded_at: (0, 0),
         postgres_is_away: false,
+        servers_end: false,
         tally: Tally::new(),
         story: Vec::new(),
     };
@@ -317,6 +320,9 @@ impl History {
         // A copy of what is said to be lost would bring it back.
         self.copies.retain(|kept| kept.is_recorded);
         self.ledger.may_be_lost((epoch, rev + 1));
+        if self.servers_end {
+            self.ledger.forget_numbers();
+        }
         self.done.retain(|order| !self.unrecorded.contains(&order.key));
         self.ledger.forget(&self.unrecorded);
         self.unrecorded.clear();
@@ -325,6 +331,7 @@ impl History {
     /// Redis, the servers or both come to an end, and begin again.
     async fn life_ends(&mut self) {
         let servers_end = self.chance(self.flavour.servers_end);
+        self.servers_end = servers_end;
         self.postgres_is_away = self.chance(self.flavour.postgres_away);
         let losses = if self.chance(self.flavour.losses_in_a_row) { self.random.random_range(2..=3) } else { 1 };
         let unrecorded = self.chance(self.flavour.unrecorded);

@@ -209,6 +209,12 @@ impl Ledger {
         }
     }
 
+    /// Numbers that nobody recorded, and that only servers knew which are no more, may be given out again.
+    pub fn forget_numbers(&mut self) {
+        let is_known = |id: &String| self.tickets.get(id).is_none_or(|known| known.sure.is_some());
+        self.numbers.retain(|_, id| is_known(id));
+    }
+
     /// Keys that were used first at this stamp or later are not asked again.
     pub fn forget(&mut self, keys: &BTreeSet<String>) {
         self.keys.retain(|key, _| !keys.contains(key));
