@@ -33,6 +33,7 @@ end
 
 -- A last call that was not told before is told in any case, if need be late.
 local function move_grace(ticket, new_at)
+  aside[ticket] = true
   local untold = clear_deadline('last_call', subject)
   local to_come = set_grace(ticket, new_at)
   tell(ticket, 'deadline_moved', { ['until'] = new_at })

@@ -129,11 +129,23 @@ local function end_repeated(ticket)
   finish(ticket, 'cancelled', 'repeated')
 end
 
+-- The record follows what is left here, where it knows the ticket to hold something else.
+local function say_what_is_left(ticket)
+  for _, item in ipairs(ticket.items) do
+    local left = stock_left(item.item)
+    if left >= 0 then change_stock(item.item, left) end
+  end
+end
+
 -- Whether it had to be put back. One of another day is only kept to be read.
 local function put_back_ticket(packed, key)
   local ticket = cmsgpack.unpack(packed)
   local here = ticket_of(ticket.id)
-  if here and (was_touched(here) or redis.call('HGET', K.tickets, ticket.id) == packed) then return false end
+  if here and redis.call('HGET', K.tickets, ticket.id) == packed then return false end
+  if here and was_touched(here) then
+    say_what_is_left(here)
+    return false
+  end
   local of_today = ticket.day == restaurant().day and not ticket.rolled
   if of_today then settle_stock(ticket, here) end
   if here then leave(here) else count_join(ticket) end

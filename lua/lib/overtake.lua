@@ -4,6 +4,7 @@ local function overtake(called, reason, here_only)
   local from, before = '[' .. called.line .. '-', '(' .. member_of(called)
   for _, member in ipairs(redis.call('ZRANGEBYLEX', K.order, from, before, 'LIMIT', 0, 20)) do
     local passed = ticket_of(ticket_in(member))
+    aside[passed] = true
     local why = here_only and not passed.checked_in and 'not_here' or reason
     if why ~= 'not_here' then
       passed.overtaken = passed.overtaken + 1

@@ -81,9 +81,14 @@ local packed_of = {}
 -- The version of records and events that is written here. One that a newer server has changed stays marked as newer.
 local VERSION = 1
 
--- Packs a record, which says from now on in which epoch it was changed last: a later one knows by that what it knows.
+-- Tickets that were passed or waited longer, and on which nobody acted.
+local aside = {}
+
+-- Packs a record, which says from now on in which epoch somebody acted on it last: a later one knows by that what it
+-- knows.
 local function pack(record)
-  record.epoch, record.v = epoch, math.max(record.v or VERSION, VERSION)
+  if not aside[record] then record.epoch = epoch end
+  record.v = math.max(record.v or VERSION, VERSION)
   packed_of[record] = cmsgpack.pack(record)
   return packed_of[record]
 end

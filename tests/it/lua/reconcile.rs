@@ -187,6 +187,31 @@ async fn what_was_touched_since_stays_and_stock_is_conserved() {
     assert_eq!(shop.left("cake").await, Some(5));
 }
 
+/// A call passes somebody who was seated by the record: that is put back. Who was called is not taken back, and the
+/// record learns what is left.
+#[tokio::test]
+async fn who_was_only_passed_since_is_put_back() {
+    let mut shop = Shop::open(Layout { stock: vec![("cake", Some(5))], ..Layout::default() }).await;
+    let first = shop.join("A").await;
+    let items = vec![("cake".into(), 2)];
+    let second = shop.did(&guest(), join(&Join { items, ..shop.party("A") })).await;
+    let older = copy(&shop).await;
+    shop.did(&staff(), seat(&first)).await;
+    shop.did(&guest(), cancel(&second)).await;
+    assert_eq!(shop.left("cake").await, Some(5));
+    let record = shop.record().await;
+    come_back(&shop, &older).await;
+    shop.alone = true;
+    shop.did(&staff(), call(&second, Some(CallReason::Accessibility))).await;
+    assert_eq!(shop.ticket(&first.id).await.overtaken, 1);
+    reconcile(&shop, &from(&record, shop.now, "1")).await.expect("compared");
+    assert_eq!(shop.ticket(&first.id).await.state, TicketState::Seated, "nobody acted on it");
+    assert_eq!(shop.ticket(&second.id).await.state, TicketState::Called);
+    assert_eq!(shop.left("cake").await, Some(3), "it holds two");
+    let told = shop.raw_events().await.pop().expect("reconciled");
+    assert_eq!((told.name.as_str(), told.stock.get("cake")), ("restaurant.reconciled", Some(&3)));
+}
+
 /// A deadline that was lost acts in its time.
 #[tokio::test]
 async fn deadlines_come_back() {
