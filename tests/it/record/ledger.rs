@@ -3,7 +3,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt, fs,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,6 +16,8 @@ use serde::{
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use tokio::task::JoinHandle;
+
+use crate::harness::until;
 
 /// A text of Lua's, which need not be UTF-8.
 #[derive(Clone, Debug, Default)]
@@ -93,10 +96,33 @@ impl Drop for Ledger {
 impl Ledger {
     /// Reads the log of this key: `…:events`.
     pub async fn read(redis_url: &str, key: String) -> Self {
-        let client = redis::Client::open(redis_url).expect("a URL");
+        let redis_url = redis_url.to_owned();
+        Self::of(async { (redis_url, key) })
+    }
+
+    /// Reads the first log that there is in the Redis of this folder, which may be about to start: a server that records
+    /// soon cuts off what it has recorded.
+    pub fn follow(data: &Path) -> Self {
+        let url = data.join("redis.url");
+        // On a thread of its own, as the compiler takes what waits for no task.
+        let waiting = tokio::task::spawn_blocking(move || {
+            tokio::runtime::Handle::current().block_on(until("the first event", async || {
+                let url = fs::read_to_string(&url).ok()?.trim().to_owned();
+                let client = redis::Client::open(url.as_str()).ok()?;
+                let mut redis = client.get_multiplexed_async_connection().await.ok()?;
+                let logs: Vec<String> = redis::cmd("KEYS").arg("*:events").query_async(&mut redis).await.ok()?;
+                Some((url, logs.into_iter().next()?))
+            }))
+        });
+        Self::of(async { waiting.await.expect("it came") })
+    }
+
+    fn of(log: impl Future<Output = (String, String)> + Send + 'static) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&events);
         let reading = tokio::spawn(async move {
+            let (redis_url, key) = log.await;
+            let client = redis::Client::open(redis_url).expect("a URL");
             let mut redis = client.get_multiplexed_async_connection().await.expect("Redis answers");
             redis.set_response_timeout(Duration::from_secs(60));
             let mut position = "0-0".to_owned();

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     faults::report::Report,
-    harness::until,
+    harness::{dev::folder, until},
     storm::{RESTAURANT, Storm},
 };
 
@@ -197,8 +197,9 @@ async fn figure(stage: &Stage, name: &str) -> Option<f64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_with_the_schema_is_no_events_fault() {
     let mut report = Report::of("record_refused");
-    let stage = Stage::set(true).await;
-    let ledger = Ledger::read(&stage.dev.private_url("redis"), stage.log_key().await).await;
+    let data = folder();
+    let ledger = Ledger::follow(data.path());
+    let stage = Stage::set_in(data, true).await;
     let people = stage.people().await;
     let (mut database, mut operator) = (stage.database().await, stage.database().await);
     run(&mut operator, &["SET default_transaction_read_only = off"]).await;

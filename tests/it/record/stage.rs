@@ -39,7 +39,12 @@ pub struct Stage {
 impl Stage {
     /// `recording`: the server records, too.
     pub async fn set(recording: bool) -> Self {
-        let (data, logs) = (folder(), folder());
+        Self::set_in(folder(), recording).await
+    }
+
+    /// In this folder.
+    pub async fn set_in(data: TempDir, recording: bool) -> Self {
+        let logs = folder();
         let mut command = with_settings(dying_with_us(BINARY), data.path(), "dev");
         command.env("WAITLESS_LIMITS", "off").env("WAITLESS_WORKER", if recording { "on" } else { "off" });
         // On the test's own thread, with which it dies.
