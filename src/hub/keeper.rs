@@ -223,7 +223,7 @@ impl Keeper {
                 self.health(now, false, true);
                 self.read_at = Some(retry_at);
             }
-            Err(SourceError::Unavailable) => self.read_at = Some(retry_at),
+            Err(SourceError::PlaceLost | SourceError::Unavailable) => self.read_at = Some(retry_at),
         }
         Ok(())
     }

@@ -27,6 +27,9 @@ pub enum SourceError {
     /// Its live state is being restored.
     #[error("the restaurant's live state is being restored")]
     Restoring,
+    /// The ticket is not there any more, since the restaurant's live state was lost.
+    #[error("the ticket is lost")]
+    PlaceLost,
     /// The source does not answer.
     #[error("the live queue does not answer")]
     Unavailable,

@@ -301,6 +301,7 @@ impl Lines {
         match error {
             SourceError::NotFound => LineError::NotFound,
             SourceError::Restoring => self.missing(restaurant).await,
+            SourceError::PlaceLost => LineError::Refused(Rejection::PlaceLost),
             SourceError::Unavailable => LineError::Unavailable,
         }
     }

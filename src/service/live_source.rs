@@ -137,8 +137,11 @@ impl Source for LiveSource {
                     self.restaurants.ask_to_open(restaurant);
                     return Err(SourceError::Restoring);
                 }
-                // It may have been put back meanwhile.
-                return self.queue.ticket(&ticket).await.map_err(unavailable);
+                // It may have been put back meanwhile; if not, a room may be behind that was not read anew yet.
+                let known = self.queue.ticket(&ticket).await.map_err(unavailable)?;
+                let record = self.queue.record(restaurant).await.map_err(unavailable)?;
+                let is_rebuilt = record.is_some_and(|(restaurant, _)| restaurant.rebuilt_at.is_some());
+                return if known.is_none() && is_rebuilt { Err(SourceError::PlaceLost) } else { Ok(known) };
             }
             Ok(known)
         })

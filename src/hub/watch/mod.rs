@@ -74,6 +74,7 @@ impl From<SourceError> for WatchError {
         match error {
             SourceError::NotFound => Self::NotFound,
             SourceError::Restoring => Self::Restoring,
+            SourceError::PlaceLost => Self::PlaceLost,
             SourceError::Unavailable => Self::Unavailable,
         }
     }

@@ -81,6 +81,7 @@ impl PhoneView {
     pub(super) fn learn(&mut self, room: &Room, answer: Result<Option<Ticket>, SourceError>, now: Instant) -> Look {
         let retry = |live, after| Look { again_at: Some(now + after), ..Look::nothing(live) };
         match answer {
+            Err(SourceError::PlaceLost) => Look { end: Some(CloseCode::PlaceLost), ..Look::nothing(room.live()) },
             // The record may know it, and be away for long.
             Err(_) => retry(room.live(), room.hub.settings.check_every),
             Ok(None) => {
