@@ -1033,7 +1033,7 @@ export interface components {
         /** @description `ok`, and what does not work all the same: the line goes on without it. */
         Ready: {
             /**
-             * @description Of `postgres`, `recorder`, `timers`, `restaurants`, `revocations`; others may come.
+             * @description Of `postgres`, `redis`, `recorder`, `timers`, `restaurants`, `revocations`; others may come.
              * @example []
              */
             degraded: string[];
