@@ -11,6 +11,12 @@ async fn left_is(house: &House, left: i64, when: &str) {
     assert_eq!(house.database.count(recorded).await, left, "units recorded after {when}");
 }
 
+/// A party that orders so many units.
+fn order(quantity: u32) -> Ask {
+    let items = serde_json::json!([{ "item": COUNTED, "quantity": quantity }]);
+    Ask::join(serde_json::json!({ "line": "A", "adults": 2, "channel": "onsite", "items": items }))
+}
+
 /// Redis comes back, and everything that this brings about has happened.
 async fn plain_restart(house: &mut House) {
     house.redis_returns(None).await;
@@ -143,10 +149,6 @@ async fn sets_adjusts_and_an_end_of_counting_come_back_in_their_order() {
 async fn what_tickets_hold_is_taken_once() {
     let _report = Report::of("lives_stock_held");
     let mut house = House::open(true).await;
-    let order = |quantity: u32| {
-        let items = serde_json::json!([{ "item": COUNTED, "quantity": quantity }]);
-        Ask::join(serde_json::json!({ "line": "A", "adults": 2, "channel": "onsite", "items": items }))
-    };
     let early = house.did(&order(4)).await;
     let copy = house.redis.copy();
     let seated = house.did(&order(3)).await;
@@ -179,10 +181,6 @@ async fn what_tickets_hold_is_taken_once() {
 async fn what_staff_change_before_the_comparison_comes_on_top() {
     let _report = Report::of("lives_stock_touched");
     let mut house = House::open(true).await;
-    let order = |quantity: u32| {
-        let items = serde_json::json!([{ "item": COUNTED, "quantity": quantity }]);
-        Ask::join(serde_json::json!({ "line": "A", "adults": 2, "channel": "onsite", "items": items }))
-    };
     let held = house.did(&order(4)).await;
     let copy = house.redis.copy();
     house.did(&order(3)).await;
